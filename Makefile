@@ -1,0 +1,64 @@
+# The one door. Everything else is `.venv/bin/harness …` (see `make help` and README.md).
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+INSTALLED := .venv/.installed
+HARNESS := .venv/bin/harness
+SOURCES := __main__.py components harness lambdas policies tests
+
+# Importing the AWS SDK for Pulumi takes seconds unless its byte code may be kept.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: local
+local: $(INSTALLED) ## Bring the whole system up on this machine and answer one ticket
+	@$(HARNESS) local
+
+.PHONY: test
+test: $(INSTALLED) ## Run every test, those on the running stack included
+	@$(HARNESS) test
+
+.PHONY: down
+down: $(INSTALLED) ## Stop the local stack; its data stays under .local/
+	@$(HARNESS) down
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check style and types
+	.venv/bin/ruff check $(SOURCES)
+	.venv/bin/ruff format --check $(SOURCES)
+	.venv/bin/mypy
+
+.PHONY: format
+format: $(INSTALLED) ## Put the sources into shape
+	.venv/bin/ruff check --fix $(SOURCES)
+	.venv/bin/ruff format $(SOURCES)
+
+.PHONY: docs
+docs: $(INSTALLED) ## Write the generated documents
+	@$(HARNESS) docs
+
+.PHONY: bench
+bench: $(INSTALLED) ## Measure what the README promises, on the running stack
+	@$(HARNESS) bench
+
+.PHONY: lock
+lock: $(INSTALLED) ## Resolve requirements/*.in anew into requirements/*.txt
+	cd requirements && ../.venv/bin/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
+		--overrides lambda-overrides.txt lambda.in -o lambda.txt
+	cd requirements && ../.venv/bin/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
+		dev.in -c lambda.txt -o dev.txt
+	cd requirements && ../.venv/bin/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
+		emulator.in -o emulator.txt
+
+.PHONY: clean
+clean: ## Remove what was built here; caches shared between clones stay
+	@test ! -x $(HARNESS) || $(HARNESS) down
+	rm -rf .local .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(INSTALLED): requirements/dev.txt pyproject.toml harness/install.sh
+	@PYTHON="$(PYTHON)" sh harness/install.sh
+	@touch $@
