@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from support.contract import Policies
@@ -153,6 +154,20 @@ def test_without_a_passage_that_is_near_enough_nothing_is_written(
     assert world.kept is not None
     assert (world.kept.text, world.kept.review_reason) == ("", "NO_PASSAGES")
     assert [source.id for source in world.kept.passages] == ["doc-0000"]  # what was found, for the operator
+
+
+def test_the_other_passages_of_a_near_document_are_used_and_those_of_other_documents_are_not(
+    world: World, process: Callable[..., Result], make_passage: Callable[..., Passage]
+) -> None:
+    elsewhere = msgspec.structs.replace(make_passage().metadata, source_key="kb/en/other.md")
+    world.found = [
+        make_passage(id="near", similarity=0.6),
+        make_passage(id="same document", similarity=0.1),
+        make_passage(id="other document", similarity=0.4, metadata=elsewhere),
+    ]
+    process()
+    assert world.kept is not None
+    assert [source.id for source in world.kept.passages] == ["near", "same document"]
 
 
 def test_where_knowledge_of_its_own_is_allowed_the_model_writes_without_passages(

@@ -23,7 +23,7 @@ ANALYSERS: Final[Mapping[Language, tuple[str, str]]] = MappingProxyType(
 
 BM25_WEIGHT: Final = 0.5
 KNN_WEIGHT: Final = 0.5
-"""Best sum of recall@5 and nDCG@10 of 0.2 to 0.7 on the harness's tuning questions, with its stand-in for embeddings."""
+"""Best sum of recall@5 and nDCG@10 of 0.2 to 0.7 on the harness's tuning questions, with its stand-in embeddings."""
 
 
 def index_body(dimensions: int) -> dict[str, Any]:

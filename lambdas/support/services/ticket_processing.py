@@ -94,7 +94,7 @@ class TicketProcessing:
         min_similarity: float,
         clock: Clock = now,
     ) -> None:
-        """Passages whose cosine to the symptom is below ``min_similarity`` are taken for noise."""
+        """A document none of whose passages reaches the cosine ``min_similarity`` to the symptom is taken for noise."""
         self._tickets = tickets
         self._solutions = solutions
         self._passages = passages
@@ -141,7 +141,7 @@ class TicketProcessing:
 
     def _solve(self, ticket: Ticket) -> Solution:
         found = self._retrieve(ticket)
-        relevant = [p for p in found if p.similarity is not None and p.similarity >= self._min_similarity]
+        relevant = self._relevant(found)
         if ticket.policies.grounded_only and not relevant:
             return self._for_review(ticket, "NO_PASSAGES", found)
         try:
@@ -161,6 +161,15 @@ class TicketProcessing:
             ),
             size=PASSAGES,
         )
+
+    def _relevant(self, found: Sequence[Passage]) -> list[Passage]:
+        """The passages of documents with one that is near enough: what mends a symptom seldom repeats its words."""
+        near = {
+            passage.metadata.source_key
+            for passage in found
+            if passage.similarity is not None and passage.similarity >= self._min_similarity
+        }
+        return [passage for passage in found if passage.metadata.source_key in near]
 
     def _for_review(self, ticket: Ticket, reason: ReviewReason, found: Sequence[Passage]) -> Solution:
         """What was found, for an operator to write the answer from: nothing is invented."""
