@@ -1,0 +1,218 @@
+"""Customer-managed keys, one per class of data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import pulumi
+import pulumi_aws as aws
+
+from components import iam
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from components.names import Names
+
+DELETION_WINDOW_DAYS: Final = 30
+"""The longest that KMS offers: a deleted key makes its data unreadable for ever."""
+
+LOG_GROUPS: Final = (
+    "/aws/lambda/{prefix}-*",
+    "/aws/apigateway/{prefix}-*",
+    "/aws/vendedlogs/states/{prefix}-*",
+    "/aws/events/{prefix}-*",
+    "/aws/opensearch/{prefix}*",
+    "API-Gateway-Execution-Logs_*",
+)
+"""Names of the stack's log groups, which the key for logs is for."""
+
+_SERVICE_USE = ("kms:Decrypt", "kms:GenerateDataKey")
+_LOGS_USE = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyUser:
+    """An AWS service that uses a key by itself, on behalf of no role of ours."""
+
+    sid: str
+    service: str
+    """Service principal: ``s3.amazonaws.com``."""
+    conditions: Mapping[str, Mapping[str, Any]]
+    actions: tuple[str, ...] = _SERVICE_USE
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyArgs:
+    names: Names
+    data_class: str
+    """Class of data: data, queues, logs, search, cursor."""
+    purpose: str
+    """What it protects, as the key's description."""
+    protect: bool
+    users: tuple[KeyUser, ...] = ()
+    mac: bool = False
+    """A key that signs (HMAC_256) and encrypts nothing."""
+
+
+class Key(pulumi.ComponentResource):
+    """A key and its alias.
+
+    Default settings:
+        - administrator: the account's root, so that IAM policies decide and nobody is locked out (facts/aws.md row 3)
+        - services: only those named, each for this account's resources only
+        - rotation: every year (KMS does not rotate HMAC keys)
+        - deletion: 30 days' grace
+    """
+
+    def __init__(self, resource_name: str, args: KeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("support:keys:Key", resource_name, None, opts)
+        usage: dict[str, Any] = (
+            {"customer_master_key_spec": "HMAC_256", "key_usage": "GENERATE_VERIFY_MAC"}
+            if args.mac
+            else {"enable_key_rotation": True}
+        )
+        self._data_class = args.data_class
+        self._names = args.names
+        self.key = aws.kms.Key(
+            resource_name,
+            description=args.purpose,
+            deletion_window_in_days=DELETION_WINDOW_DAYS,
+            policy=_policy(args),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            **usage,
+        )
+        aws.kms.Alias(
+            resource_name,
+            name=args.names.key_alias(args.data_class),
+            target_key_id=self.key.key_id,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.arn = self.key.arn
+        self.register_outputs({"arn": self.arn})
+
+    def through(self, service: Literal["dynamodb", "s3", "sqs", "sns"], *actions: str) -> iam.Statement:
+        """``actions`` with this key, only when ``service`` asks on the role's behalf."""
+        return iam.Statement(
+            sid=f"{self._data_class.capitalize()}KeyThrough{service.capitalize()}",
+            actions=tuple(f"kms:{action}" for action in actions),
+            resources=(self.arn,),
+            conditions={"StringEquals": {"kms:ViaService": f"{service}.{self._names.region}.amazonaws.com"}},
+        )
+
+    def sign(self) -> iam.Grant:
+        """Make and check signatures (a key with ``mac``)."""
+        statement = iam.Statement(
+            sid=f"Sign{self._data_class.capitalize()}",
+            actions=("kms:GenerateMac", "kms:VerifyMac"),
+            resources=(self.arn,),
+        )
+        return iam.Grant((statement,), (self.key,))
+
+
+def _policy(args: KeyArgs) -> str:
+    administration = {
+        "Sid": "AccountAdministers",
+        "Effect": "Allow",
+        "Principal": {"AWS": args.names.account_root},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    users = [
+        {
+            "Sid": user.sid,
+            "Effect": "Allow",
+            "Principal": {"Service": user.service},
+            "Action": sorted(user.actions),
+            "Resource": "*",
+            "Condition": user.conditions,
+        }
+        for user in args.users
+    ]
+    return iam.document(administration, *users)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysArgs:
+    names: Names
+    protect: bool
+    bucket_arn: str
+    """Bucket that notifies an encrypted queue."""
+    rule_arn: str
+    """Event rule whose undelivered events go to an encrypted queue."""
+
+
+class Keys(pulumi.ComponentResource):
+    """The stack's keys.
+
+    Default settings:
+        - data: tables, knowledge base, environment of functions
+        - queues: queues and topics; S3, EventBridge and CloudWatch alarms may use it (facts/aws.md rows 10 and 11)
+        - logs: log groups; CloudWatch Logs may use it for this stack's groups only (row 9)
+        - search: the OpenSearch domain
+        - cursor: signs the list cursors (HMAC_256), so that no secret is kept anywhere
+    """
+
+    def __init__(self, resource_name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("support:keys:Keys", resource_name, None, opts)
+        self._args = args
+        self.data = self._key("data", "Tables, knowledge base and environment of the functions")
+        self.queues = self._key("queues", "Queues and topics", users=_queue_users(args))
+        self.logs = self._key("logs", "Log groups", users=(_logs_user(args.names),))
+        self.search = self._key("search", "OpenSearch domain")
+        self.cursor = self._key("cursor", "Signs the cursors of ticket lists", mac=True)
+        self.register_outputs({})
+
+    def _key(self, data_class: str, purpose: str, *, users: tuple[KeyUser, ...] = (), mac: bool = False) -> Key:
+        args = KeyArgs(
+            names=self._args.names,
+            data_class=data_class,
+            purpose=purpose,
+            protect=self._args.protect,
+            users=users,
+            mac=mac,
+        )
+        return Key(f"{data_class}-key", args, pulumi.ResourceOptions(parent=self))
+
+
+def _queue_users(args: KeysArgs) -> tuple[KeyUser, ...]:
+    account = {"aws:SourceAccount": args.names.account_id}
+    return (
+        KeyUser(
+            sid="NotificationsOfBucket",
+            service="s3.amazonaws.com",
+            conditions={"StringEquals": account, "ArnLike": {"aws:SourceArn": args.bucket_arn}},
+        ),
+        KeyUser(
+            sid="UndeliveredEvents",
+            service="events.amazonaws.com",
+            conditions={"StringEquals": account, "ArnLike": {"aws:SourceArn": args.rule_arn}},
+        ),
+        KeyUser(
+            sid="Alarms",
+            service="cloudwatch.amazonaws.com",
+            conditions={
+                "StringEquals": account,
+                "ArnLike": {"aws:SourceArn": args.names.arn("cloudwatch", f"alarm:{args.names.prefix}-*")},
+            },
+        ),
+    )
+
+
+def _logs_user(names: Names) -> KeyUser:
+    groups = [names.log_group_arn(group.format(prefix=names.prefix)) for group in LOG_GROUPS]
+    return KeyUser(
+        sid="LogGroups",
+        service=f"logs.{names.region}.amazonaws.com",
+        conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+        actions=_LOGS_USE,
+    )

@@ -1,0 +1,225 @@
+"""Every physical name and every ARN that can be told before anything exists.
+
+A name is ``support-<environment>-<thing>``. ARNs are composed from names, so that policies are known, and can be
+judged, in the first preview. A composed ARN carries no dependency: whoever uses one also depends on the resource
+itself (facts/aws.md row 1), which is what :class:`components.iam.Grant` is for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
+
+import pulumi
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from components.settings import Settings
+
+STAGE: Final = "v1"
+"""The API's only stage: paths read ``/v1/tickets``."""
+ALIAS: Final = "live"
+"""The alias by which every function is called."""
+
+Kind = Literal[
+    "alias of a key",
+    "API",
+    "bucket",
+    "event bus",
+    "event rule",
+    "function",
+    "guardrail",
+    "layer",
+    "log group",
+    "queue",
+    "role",
+    "search domain",
+    "state machine",
+    "table",
+    "topic",
+    "user pool",
+]
+
+
+class _Rule(NamedTuple):
+    longest: int
+    pattern: str
+
+
+_RULES: Final[Mapping[Kind, _Rule]] = {
+    # Lengths and characters: botocore's service models and the services' developer guides (facts/aws.md row 7).
+    "alias of a key": _Rule(256, r"alias/[a-zA-Z0-9/_-]+"),
+    "API": _Rule(255, r"[a-zA-Z0-9 ._-]+"),
+    "bucket": _Rule(63, r"[a-z0-9][a-z0-9.-]+[a-z0-9]"),
+    "event bus": _Rule(256, r"[/.\w-]+"),
+    "event rule": _Rule(64, r"[.\w-]+"),
+    "function": _Rule(64, r"[a-zA-Z0-9_-]+"),
+    "guardrail": _Rule(50, r"[0-9a-zA-Z_-]+"),
+    "layer": _Rule(140, r"[a-zA-Z0-9_-]+"),
+    "log group": _Rule(512, r"[\w./#-]+"),
+    "queue": _Rule(80, r"[a-zA-Z0-9_-]+"),
+    "role": _Rule(64, r"[\w+=,.@-]+"),
+    "search domain": _Rule(28, r"[a-z][a-z0-9-]{2,}"),
+    "state machine": _Rule(80, r"[a-zA-Z0-9_-]+"),
+    "table": _Rule(255, r"[a-zA-Z0-9_.-]{3,}"),
+    "topic": _Rule(256, r"[a-zA-Z0-9_-]+"),
+    "user pool": _Rule(128, r"[\w\s+=,.@-]+"),
+}
+
+
+class PhysicalNameError(pulumi.RunError):
+    """AWS would refuse a name; Pulumi prints this without a traceback."""
+
+
+def checked(kind: Kind, name: str) -> str:
+    """``name``, if AWS takes it for such a thing.
+
+    Raises:
+        PhysicalNameError: it is too long or holds other characters than AWS allows.
+    """
+    rule = _RULES[kind]
+    if len(name) > rule.longest:
+        raise PhysicalNameError(
+            f"{name!r} is too long for the name of a {kind}: {len(name)} characters, at most {rule.longest}. "
+            "Shorten energy-support:environment."
+        )
+    if re.fullmatch(rule.pattern, name, re.ASCII) is None:
+        raise PhysicalNameError(f"{name!r} cannot be the name of a {kind}: it must match {rule.pattern}")
+    return name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """Names and ARNs of one stack; every method takes the thing's own short name."""
+
+    environment: str
+    partition: str
+    region: str
+    account_id: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(
+            environment=settings.environment,
+            partition=settings.partition,
+            region=settings.region,
+            account_id=settings.account_id,
+        )
+
+    @property
+    def prefix(self) -> str:
+        """What every name begins with."""
+        return f"support-{self.environment}"
+
+    def physical(self, kind: Kind, thing: str) -> str:
+        """``support-<environment>-<thing>``, checked against what AWS allows for ``kind``."""
+        return checked(kind, f"{self.prefix}-{thing}")
+
+    def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
+        """``arn:<partition>:<service>:<region>:<account>:<resource>``; without region for global services."""
+        return f"arn:{self.partition}:{service}:{self.region if regional else ''}:{self.account_id}:{resource}"
+
+    # --- IAM
+
+    @property
+    def account_root(self) -> str:
+        """The account itself, as a principal."""
+        return self.arn("iam", "root", regional=False)
+
+    def role(self, thing: str) -> str:
+        return self.physical("role", thing)
+
+    def role_arn(self, thing: str) -> str:
+        return self.arn("iam", f"role/{self.role(thing)}", regional=False)
+
+    # --- Lambda
+
+    def function(self, key: str) -> str:
+        return self.physical("function", key)
+
+    def alias_arn(self, key: str) -> str:
+        """The function by its alias ``live``, the only way in which it is called."""
+        return self.arn("lambda", f"function:{self.function(key)}:{ALIAS}")
+
+    def function_log_group(self, key: str) -> str:
+        return checked("log group", f"/aws/lambda/{self.function(key)}")
+
+    # --- data
+
+    def table(self, thing: str) -> str:
+        return self.physical("table", thing)
+
+    def table_arn(self, thing: str) -> str:
+        return self.arn("dynamodb", f"table/{self.table(thing)}")
+
+    def bucket(self, thing: str) -> str:
+        """With the account, because bucket names are one space for all accounts."""
+        return self.physical("bucket", f"{thing}-{self.account_id}")
+
+    def bucket_arn(self, thing: str) -> str:
+        return f"arn:{self.partition}:s3:::{self.bucket(thing)}"
+
+    @property
+    def search_domain(self) -> str:
+        return checked("search domain", self.prefix)
+
+    @property
+    def search_domain_arn(self) -> str:
+        return self.arn("es", f"domain/{self.search_domain}")
+
+    # --- messages
+
+    def queue(self, thing: str) -> str:
+        return self.physical("queue", thing)
+
+    def queue_arn(self, thing: str) -> str:
+        return self.arn("sqs", self.queue(thing))
+
+    def topic(self, thing: str) -> str:
+        return self.physical("topic", thing)
+
+    def topic_arn(self, thing: str) -> str:
+        return self.arn("sns", self.topic(thing))
+
+    def event_bus(self, thing: str) -> str:
+        return self.physical("event bus", thing)
+
+    def event_bus_arn(self, thing: str) -> str:
+        return self.arn("events", f"event-bus/{self.event_bus(thing)}")
+
+    def event_rule(self, thing: str) -> str:
+        return self.physical("event rule", thing)
+
+    def event_rule_arn(self, bus: str, thing: str) -> str:
+        return self.arn("events", f"rule/{self.event_bus(bus)}/{self.event_rule(thing)}")
+
+    def state_machine(self, thing: str) -> str:
+        return self.physical("state machine", thing)
+
+    def state_machine_arn(self, thing: str) -> str:
+        return self.arn("states", f"stateMachine:{self.state_machine(thing)}")
+
+    # --- the rest
+
+    def log_group_arn(self, name: str) -> str:
+        """Without ``:*``, as the provider gives it (facts/aws.md row 14)."""
+        return self.arn("logs", f"log-group:{name}")
+
+    def key_alias(self, data_class: str) -> str:
+        return checked("alias of a key", f"alias/{self.prefix}-{data_class}")
+
+    def foundation_model_arn(self, model_id: str, region: str | None = None) -> str:
+        """Foundation models belong to no account (facts/aws.md row 69)."""
+        return f"arn:{self.partition}:bedrock:{region or self.region}::foundation-model/{model_id}"
+
+    def inference_profile_arn(self, profile_id: str) -> str:
+        return self.arn("bedrock", f"inference-profile/{profile_id}")
+
+    def invocation_uri(self, key: str) -> str:
+        """What an API Gateway integration calls: the function by its alias."""
+        return (
+            f"arn:{self.partition}:apigateway:{self.region}:lambda:path/2015-03-31/functions/"
+            f"{self.alias_arn(key)}/invocations"
+        )

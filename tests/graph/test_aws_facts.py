@@ -1,0 +1,605 @@
+"""What AWS refuses or needs and an emulator does not notice: one test for each row of the facts that touches us."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from components import iam, keys, names, settings
+from components.bundling import Bundles, bundle
+from components.bundling.limits import MAX_UNPACKED_BYTES
+from harness import graph as graphs
+from harness.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from harness.access import Access
+    from harness.graph import Graph, Resource
+
+ALIAS = "aws:lambda/alias:Alias"
+API = "aws:apigateway/restApi:RestApi"
+DOMAIN = "aws:opensearch/domain:Domain"
+ESM = "aws:lambda/eventSourceMapping:EventSourceMapping"
+FUNCTION = "aws:lambda/function:Function"
+KEY = "aws:kms/key:Key"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+NOTIFICATION = "aws:s3/bucketNotification:BucketNotification"
+POOL = "aws:cognito/userPool:UserPool"
+QUEUE = "aws:sqs/queue:Queue"
+QUEUE_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
+ROLE = "aws:iam/role:Role"
+STAGE = "aws:apigateway/stage:Stage"
+STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
+TABLE = "aws:dynamodb/table:Table"
+TOPIC = "aws:sns/topic:Topic"
+
+POLICY_INPUTS = ("policy", "policyDocument", "assumeRolePolicy")
+"""Documents whose ARNs AWS does not look up; their principals are another matter (row 1)."""
+
+
+def documents(graph: Graph) -> Iterator[tuple[Resource, str, dict[str, Any]]]:
+    """Every policy document in the graph, with the resource and the input that holds it."""
+    for resource in graph:
+        for name in POLICY_INPUTS:
+            if name in resource.inputs:
+                yield resource, name, json.loads(resource.inputs[name])
+
+
+def arns(value: object) -> set[str]:
+    """Every ARN that a value names, in JSON inside texts too; a log group's without its ``:*``."""
+    text = json.dumps(value).replace("\\", "")
+    # An integration's URI is an ARN that holds another.
+    text = re.sub(r"arn:[^\"]+?/functions/([^/]+)/invocations", r"\1", text)
+    return {arn.removesuffix(":*") for arn in re.findall(r"arn:aws[a-z-]*:[^\"' ,]+", text)}
+
+
+def api_body(graph: Graph) -> dict[str, Any]:
+    body: dict[str, Any] = graph.one(API).json("body")
+    return body
+
+
+def operations(graph: Graph) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in api_body(graph)["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_row_01_whatever_names_an_arn_waits_for_what_it_names(graph: Graph) -> None:
+    by_arn = {resource.arn: resource for resource in graph if resource.arn is not None}
+    named = 0
+    for resource in (resource for resource in graph if resource.custom):
+        inputs = {name: value for name, value in resource.inputs.items() if name not in POLICY_INPUTS}
+        if resource.type == FUNCTION:
+            # Who is mapped must exist when the function is run, not when it is made: see the next test.
+            variables = {k: v for k, v in inputs["environment"]["variables"].items() if k != "ROLE_MAPPINGS"}
+            inputs = {**inputs, "environment": variables}
+        for other in (by_arn[arn] for arn in arns(inputs) & by_arn.keys()):
+            named += 1
+            assert graph.waits_for(resource, other), f"{resource.name} ({resource.type}) -> {other.name}"
+    assert named > 100
+
+
+def test_row_01_the_search_domain_is_set_up_after_the_roles_that_it_maps(graph: Graph, access: Access) -> None:
+    setup = graph.one("aws:lambda/invocation:Invocation")
+    mapped = json.loads(json.loads(setup.inputs["triggers"]["environment"])["ROLE_MAPPINGS"])
+    for arn in (arn for arns in mapped.values() for arn in arns):
+        assert graph.waits_for(setup, access.by_arn(arn))
+
+
+def test_row_01_no_key_policy_names_a_role(graph: Graph) -> None:
+    for key in graph.of_type(KEY):
+        for statement in key.json("policy")["Statement"]:
+            principal = statement["Principal"]
+            assert "Service" in principal or principal["AWS"].endswith(":root")
+
+
+def test_row_02_whatever_uses_a_role_waits_for_all_its_policies(graph: Graph, access: Access) -> None:
+    users = [
+        *((user, access.by_arn(user.inputs["role"])) for user in graph.of_type(FUNCTION)),
+        *((user, access.by_arn(user.inputs["roleArn"])) for user in graph.of_type(STATE_MACHINE)),
+        *(
+            (user, access.by_arn(user.inputs["cloudwatchRoleArn"]))
+            for user in graph.of_type("aws:apigateway/account:Account")
+        ),
+        *((source, access.role_of(_function_of(graph, source))) for source in graph.of_type(ESM)),
+        *(
+            (config, access.role_of(_named(graph, FUNCTION, config.inputs["functionName"])))
+            for config in graph.of_type("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
+        ),
+    ]
+    assert len(users) > len(graph.of_type(FUNCTION))
+    for user, role in users:
+        policies = access.policies_of(role)
+        assert policies
+        for policy in policies:
+            assert graph.waits_for(user, policy), f"{user.name} does not wait for {policy.name}"
+
+
+def _named(graph: Graph, type_: str, name: str) -> Resource:
+    return next(resource for resource in graph.of_type(type_) if resource.inputs["name"] == name)
+
+
+def _function_of(graph: Graph, source: Resource) -> Resource:
+    alias = next(a for a in graph.of_type(ALIAS) if a.arn == source.inputs["functionName"])
+    return _named(graph, FUNCTION, alias.inputs["functionName"])
+
+
+def test_row_03_nobody_is_locked_out_of_a_key(graph: Graph) -> None:
+    root = f"arn:aws:iam::{graph.settings.account_id}:root"
+    for key in graph.of_type(KEY):
+        administrators = [s for s in key.json("policy")["Statement"] if s["Principal"] == {"AWS": root}]
+        assert [s["Action"] for s in administrators] == ["kms:*"]
+        assert "bypassPolicyLockoutSafetyCheck" not in key.inputs
+
+
+def test_row_04_what_holds_data_is_protected_where_the_settings_say_so(graph: Graph) -> None:
+    stateful = (TABLE, POOL, DOMAIN, KEY, "aws:s3/bucket:Bucket")
+    for resource in (resource for type_ in stateful for resource in graph.of_type(type_)):
+        assert resource.protect is graph.settings.deletion_protection, resource.name
+
+
+def test_row_05_names_are_not_made_by_a_pattern_and_a_deployment_has_no_stage() -> None:
+    for file in REPOSITORY.glob("Pulumi*.yaml"):
+        assert "autonaming" not in file.read_text()
+
+
+def test_row_05_a_deployment_has_no_stage(graph: Graph) -> None:
+    assert "stageName" not in graph.one("aws:apigateway/deployment:Deployment").inputs
+
+
+@pytest.mark.parametrize("managed", [True, False])
+def test_row_06_the_accounts_log_role_is_set_only_by_the_stack_that_owns_it(
+    config: dict[str, str], *, managed: bool
+) -> None:
+    config["energy-support:api"] = json.dumps({"manage_account_settings": managed})
+    built = graphs.build_with("prod", config)
+    assert bool(built.of_type("aws:apigateway/account:Account")) is managed
+
+
+def test_row_06_one_policy_lets_services_write_logs(graph: Graph) -> None:
+    assert len(graph.of_type("aws:cloudwatch/logResourcePolicy:LogResourcePolicy")) == 1
+
+
+def test_row_07_names_fit_with_the_longest_environment(config: dict[str, str]) -> None:
+    config["energy-support:environment"] = "e" * 20
+    built = graphs.build_with("prod", config)
+    assert len(built.one(DOMAIN).inputs["domainName"]) == 28
+    for type_, longest in {ROLE: 64, FUNCTION: 64, QUEUE: 80, STATE_MACHINE: 80}.items():
+        assert max(len(resource.inputs["name"]) for resource in built.of_type(type_)) <= longest
+
+
+def test_row_07_a_name_that_is_too_long_is_refused_with_its_length() -> None:
+    with pytest.raises(names.PhysicalNameError, match=r"29 characters, at most 28"):
+        names.checked("search domain", "s" * 29)
+
+
+def test_row_08_every_policy_has_the_version_that_aws_waits_for(graph: Graph) -> None:
+    found = list(documents(graph))
+    assert len(found) > 40
+    for resource, name, document in found:
+        assert document["Version"] == iam.VERSION, f"{resource.name}: {name}"
+
+
+def test_row_09_the_key_for_logs_is_open_to_the_logs_of_every_group(graph: Graph, access: Access) -> None:
+    for group in graph.of_type(LOG_GROUP):
+        arn = f"arn:aws:logs:{graph.settings.region}:{graph.settings.account_id}:log-group:{group.inputs['name']}"
+        covering = [
+            pattern
+            for statement in access.services_of_key(group.inputs["kmsKeyId"])
+            if statement["Principal"]["Service"] == f"logs.{graph.settings.region}.amazonaws.com"
+            for pattern in statement["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
+            if re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), arn)
+        ]
+        assert covering, group.inputs["name"]
+
+
+def test_row_09_the_key_for_logs_is_used_for_nothing_that_the_stack_does_not_own(graph: Graph) -> None:
+    for pattern in keys.LOG_GROUPS:
+        assert "{prefix}" in pattern or pattern.startswith("API-Gateway-Execution-Logs_")
+
+
+def test_row_10_alarms_can_publish_to_their_topic(graph: Graph, access: Access) -> None:
+    topic = graph.one(TOPIC)
+    alarms = graph.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")
+    assert alarms
+    assert {action for alarm in alarms for action in alarm.inputs["alarmActions"]} == {topic.arn}
+    key = [
+        s
+        for s in access.services_of_key(topic.inputs["kmsMasterKeyId"])
+        if s["Principal"]["Service"] == "cloudwatch.amazonaws.com"
+    ]
+    policy = graph.one("aws:sns/topicPolicy:TopicPolicy").json("policy")["Statement"]
+    publish = [s for s in policy if s["Effect"] == "Allow"]
+    assert [s["Principal"]["Service"] for s in publish] == ["cloudwatch.amazonaws.com"]
+    assert set(key[0]["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+    for statement in (*key, *publish):
+        pattern = statement["Condition"]["ArnLike"]["aws:SourceArn"]
+        for alarm in alarms:
+            arn = f"arn:aws:cloudwatch:{graph.settings.region}:{graph.settings.account_id}:alarm:{alarm.inputs['name']}"
+            assert re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), arn)
+
+
+def test_row_11_a_service_that_sends_is_let_in_by_queue_and_key(graph: Graph, access: Access) -> None:
+    by_url = {queue.outputs["url"]: queue for queue in graph.of_type(QUEUE)}
+    pairs = [
+        (by_url[policy.inputs["queueUrl"]], statement)
+        for policy in graph.of_type(QUEUE_POLICY)
+        for statement in policy.json("policy")["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+    assert {statement["Principal"]["Service"] for _, statement in pairs} == {"s3.amazonaws.com", "events.amazonaws.com"}
+    for queue, statement in pairs:
+        source = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+        assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == graph.settings.account_id
+        assert any(
+            allowed["Principal"] == statement["Principal"]
+            and allowed["Condition"]["ArnLike"]["aws:SourceArn"] == source
+            and {"kms:Decrypt", "kms:GenerateDataKey"} <= set(allowed["Action"])
+            for allowed in access.services_of_key(queue.inputs["kmsMasterKeyId"])
+        )
+        assert source in {resource.arn for resource in graph} or "rule/" in source
+
+
+def test_row_12_producers_and_consumers_of_a_queue_may_use_its_key(graph: Graph, access: Access) -> None:
+    needed = {"sqs:SendMessage": ("GenerateDataKey", "Decrypt"), "sqs:ReceiveMessage": ("Decrypt",)}
+    checked = 0
+    for role in graph.of_type(ROLE):
+        for queue in graph.of_type(QUEUE):
+            for action, key_actions in needed.items():
+                if access.allows(role, action, queue.outputs["arn"]):
+                    checked += 1
+                    for key_action in key_actions:
+                        assert access.allows(role, f"kms:{key_action}", queue.inputs["kmsMasterKeyId"])
+    assert checked >= 12
+
+
+def test_row_12_whoever_touches_encrypted_data_may_use_its_key(graph: Graph, access: Access) -> None:
+    for role in graph.of_type(ROLE):
+        actions = {action for s in access.statements_of(role) for action in s["Action"]}
+        if any(action.startswith("dynamodb:") for action in actions) or "s3:GetObject" in actions:
+            data_key = graph.of_type(TABLE)[0].inputs["serverSideEncryption"]["kmsKeyArn"]
+            assert access.allows(role, "kms:Decrypt", data_key)
+
+
+def test_row_14_step_functions_gets_the_log_groups_arn_with_its_suffix_and_the_stage_without(graph: Graph) -> None:
+    destination = graph.one(STATE_MACHINE).inputs["loggingConfiguration"]["logDestination"]
+    assert destination.endswith(":log-group:/aws/vendedlogs/states/" + graph.one(STATE_MACHINE).inputs["name"] + ":*")
+    assert not graph.one(STAGE).inputs["accessLogSettings"]["destinationArn"].endswith("*")
+
+
+def test_row_15_log_groups_are_made_first_and_by_nobody_else(graph: Graph, access: Access) -> None:
+    for role in graph.of_type(ROLE):
+        assert not any("logs:CreateLogGroup" in s["Action"] for s in access.statements_of(role))
+    for function in graph.of_type(FUNCTION):
+        group = _named(graph, LOG_GROUP, function.inputs["loggingConfig"]["logGroup"])
+        assert group.inputs["name"] == f"/aws/lambda/{function.inputs['name']}"
+        assert graph.waits_for(function, group)
+
+
+def test_row_16_the_execution_log_exists_before_the_stage(graph: Graph) -> None:
+    stage = graph.one(STAGE)
+    name = f"API-Gateway-Execution-Logs_{stage.inputs['restApi']}/{stage.inputs['stageName']}"
+    group = _named(graph, LOG_GROUP, name)
+    assert group.inputs["retentionInDays"] == graph.settings.retention.log_days
+    assert graph.waits_for(stage, group)
+
+
+def test_row_17_the_state_machine_may_deliver_its_logs_before_it_is_made(graph: Graph, access: Access) -> None:
+    machine = graph.one(STATE_MACHINE)
+    role = access.by_arn(machine.inputs["roleArn"])
+    for action in (
+        "CreateLogDelivery",
+        "GetLogDelivery",
+        "UpdateLogDelivery",
+        "DeleteLogDelivery",
+        "ListLogDeliveries",
+        "PutResourcePolicy",
+        "DescribeResourcePolicies",
+        "DescribeLogGroups",
+    ):
+        assert access.allows(role, f"logs:{action}", "*")
+    for policy in access.policies_of(role):
+        assert graph.waits_for(machine, policy)
+
+
+def test_row_18_stage_and_method_settings_wait_for_the_accounts_log_role(graph: Graph) -> None:
+    account = graph.one("aws:apigateway/account:Account")
+    assert graph.waits_for(graph.one(STAGE), account)
+    assert graph.waits_for(graph.one("aws:apigateway/methodSettings:MethodSettings"), account)
+
+
+def test_row_20_every_operation_names_its_authorizer(graph: Graph) -> None:
+    assert "security" not in api_body(graph)
+    for path, method, operation in operations(graph):
+        assert method == "options" or operation["security"], f"{method} {path}"
+
+
+def test_row_20_models_and_paths_have_names_that_the_gateway_takes(graph: Graph) -> None:
+    body = api_body(graph)
+    assert all(re.fullmatch(r"[A-Za-z0-9]+", name) for name in body["components"]["schemas"])
+    assert all(re.fullmatch(r"(/([A-Za-z0-9._:,-]+|\{[A-Za-z0-9_]+\}))+", path) for path in body["paths"])
+    assert all(scheme["type"] == "apiKey" for scheme in body["components"]["securitySchemes"].values())
+
+
+def test_row_21_the_whole_api_is_in_its_body(graph: Graph) -> None:
+    api = graph.one(API)
+    beside = ("response:Response", "model:Model", "authorizer:Authorizer", "restApiPolicy:RestApiPolicy")
+    assert not [r.type for r in graph if r.type.startswith("aws:apigateway/") and r.type.endswith(beside)]
+    assert api.inputs["failOnWarnings"] is True
+    assert api.inputs["putRestApiMode"] == "overwrite"
+    assert api.inputs["endpointConfiguration"] == {"types": "REGIONAL"}
+    assert len(api.inputs["body"].encode()) < 6 * 1024 * 1024
+
+
+def test_row_22_a_new_body_is_deployed(graph: Graph) -> None:
+    api, deployment = graph.one(API), graph.one("aws:apigateway/deployment:Deployment")
+    digest = hashlib.sha256(api.inputs["body"].encode()).hexdigest()
+    assert deployment.inputs["triggers"] == {"body": digest}
+    assert graph.waits_for(deployment, api)
+    assert graph.waits_for(graph.one(STAGE), deployment)
+
+
+def test_row_26_the_gateway_may_call_each_function_by_its_alias_from_its_own_route_only(graph: Graph) -> None:
+    permissions = graph.of_type("aws:lambda/permission:Permission")
+    used = set()
+    for path, method, operation in operations(graph):
+        integration = operation["x-amazon-apigateway-integration"]
+        if integration["type"] != "aws_proxy":
+            continue
+        alias_arn = integration["uri"].split("/functions/")[1].removesuffix("/invocations")
+        *_, name, qualifier = alias_arn.split(":")
+        source = f"/{names.STAGE}/{method.upper()}{re.sub(r'{[^}]+}', '*', path)}"
+        matching = [
+            p
+            for p in permissions
+            if (p.inputs["function"], p.inputs["qualifier"]) == (name, qualifier)
+            and p.inputs["sourceArn"].endswith(source)
+        ]
+        assert len(matching) == 1, f"{method} {path}"
+        assert ":" not in matching[0].inputs["function"]
+        used.add(matching[0].urn)
+    assert used == {permission.urn for permission in permissions}
+
+
+def test_row_27_cognito_callers_are_limited_by_throttling_not_by_keys(graph: Graph) -> None:
+    assert "x-amazon-apigateway-api-key-source" not in api_body(graph)
+    limits = graph.one("aws:apigateway/methodSettings:MethodSettings").inputs
+    assert limits["methodPath"] == "*/*"
+    assert limits["settings"]["throttlingRateLimit"] == graph.settings.api.throttle_rate
+    assert limits["settings"]["throttlingBurstLimit"] == graph.settings.api.throttle_burst
+
+
+def test_row_31_no_body_is_taken_for_binary(graph: Graph) -> None:
+    assert "x-amazon-apigateway-binary-media-types" not in api_body(graph)
+    assert "binaryMediaTypes" not in graph.one(API).inputs
+
+
+def test_row_32_the_pool_is_asked_for_id_tokens(graph: Graph) -> None:
+    for _, method, operation in operations(graph):
+        if method != "options":
+            assert operation["security"] == [{"CognitoIdToken": []}]
+
+
+def test_row_38_reserved_concurrency_leaves_what_lambda_insists_on(graph: Graph) -> None:
+    reserved = [f.inputs["reservedConcurrentExecutions"] for f in graph.of_type(FUNCTION)]
+    total = sum(count for count in reserved if count > 0)
+    assert not total or total + settings.UNRESERVED_FLOOR <= graph.settings.functions.account_concurrency
+
+
+def test_row_39_no_source_starts_more_than_its_function_may_run(graph: Graph) -> None:
+    for source in graph.of_type(ESM):
+        if "scalingConfig" in source.inputs:
+            workers = source.inputs["scalingConfig"]["maximumConcurrency"]
+            reserved = _function_of(graph, source).inputs["reservedConcurrentExecutions"]
+            assert 2 <= workers <= 1000
+            assert reserved == -1 or workers <= reserved
+
+
+def test_row_40_a_message_stays_hidden_six_times_as_long_as_its_consumer_runs(graph: Graph) -> None:
+    by_arn = {queue.arn: queue for queue in graph.of_type(QUEUE)}
+    sources = [source for source in graph.of_type(ESM) if source.inputs["eventSourceArn"] in by_arn]
+    assert len(sources) == 2
+    for source in sources:
+        queue = by_arn[source.inputs["eventSourceArn"]]
+        window = source.inputs["maximumBatchingWindowInSeconds"]
+        timeout = _function_of(graph, source).inputs["timeout"]
+        assert queue.inputs["visibilityTimeoutSeconds"] >= 6 * timeout + window
+        assert queue.json("redrivePolicy")["maxReceiveCount"] >= 5
+        assert source.inputs["functionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_row_42_archives_fit_into_lambda(graph: Graph) -> None:
+    bundles: Bundles = bundle(graph.settings.functions.target)
+    layers = bundles.dependencies.unpacked_bytes + bundles.support.unpacked_bytes
+    assert all(layers + archive.unpacked_bytes < MAX_UNPACKED_BYTES for archive in bundles.functions.values())
+    for function in graph.of_type(FUNCTION):
+        assert len(function.inputs["layers"]) <= 5
+        assert "sourceCodeHash" not in function.inputs
+
+
+def test_row_44_failed_asynchronous_calls_of_the_alias_are_kept(graph: Graph, access: Access) -> None:
+    configs = graph.of_type("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
+    assert len(configs) == len(graph.of_type(FUNCTION))
+    for config in configs:
+        assert config.inputs["qualifier"] == names.ALIAS
+        target = config.inputs["destinationConfig"]["onFailure"]["destination"]
+        role = access.role_of(_named(graph, FUNCTION, config.inputs["functionName"]))
+        assert access.allows(role, "sqs:SendMessage", target)
+
+
+def test_row_50_data_nodes_divide_evenly_over_the_zones(graph: Graph) -> None:
+    cluster = graph.one(DOMAIN).inputs["clusterConfig"]
+    zones = cluster.get("zoneAwarenessConfig", {}).get("availabilityZoneCount", 1)
+    assert cluster["instanceCount"] % zones == 0
+    assert cluster["zoneAwarenessEnabled"] is (zones > 1)
+
+
+def test_row_52_masters_can_elect(graph: Graph) -> None:
+    cluster = graph.one(DOMAIN).inputs["clusterConfig"]
+    assert cluster.get("dedicatedMasterCount", 3) in {3, 5}
+    assert cluster["dedicatedMasterEnabled"] is ("dedicatedMasterCount" in cluster)
+
+
+def test_row_53_small_nodes_are_not_tuned(graph: Graph) -> None:
+    domain = graph.one(DOMAIN).inputs
+    small = domain["clusterConfig"]["instanceType"].startswith("t3.")
+    assert domain["autoTuneOptions"] == {"desiredState": "DISABLED" if small else "ENABLED"}
+
+
+def test_row_54_fine_grained_access_stands_on_encryption_and_maps_every_role(graph: Graph, access: Access) -> None:
+    domain = graph.one(DOMAIN).inputs
+    assert domain["advancedSecurityOptions"]["enabled"]
+    assert domain["domainEndpointOptions"]["enforceHttps"]
+    assert domain["encryptAtRest"]["enabled"]
+    assert domain["nodeToNodeEncryption"]["enabled"]
+    master = domain["advancedSecurityOptions"]["masterUserOptions"]["masterUserArn"]
+    environment = json.loads(graph.one("aws:lambda/invocation:Invocation").inputs["triggers"]["environment"])
+    mapped = {arn for arns in json.loads(environment["ROLE_MAPPINGS"]).values() for arn in arns}
+    callers = {
+        role.arn
+        for role in graph.of_type(ROLE)
+        if any(action.startswith("es:") for s in access.statements_of(role) for action in s["Action"])
+    }
+    assert callers == {*mapped, master}
+
+
+def test_row_55_the_domain_may_write_its_logs_before_it_is_made(graph: Graph) -> None:
+    domain = graph.one(DOMAIN)
+    policy = graph.one("aws:cloudwatch/logResourcePolicy:LogResourcePolicy")
+    assert graph.waits_for(domain, policy)
+    allowed = {
+        resource
+        for statement in policy.json("policyDocument")["Statement"]
+        if statement["Principal"]["Service"] == ["es.amazonaws.com"] and statement["Action"] == "logs:PutLogEvents"
+        for resource in statement["Resource"]
+    }
+    groups = {f"{option['cloudwatchLogGroupArn']}:*" for option in domain.inputs["logPublishingOptions"]}
+    assert groups == allowed
+    assert len(groups) == 4
+
+
+def test_row_56_the_domain_has_no_policy_and_keeps_plain_http_out_by_its_endpoint(graph: Graph) -> None:
+    assert not graph.of_type("aws:opensearch/domainPolicy:DomainPolicy")
+    domain = graph.one(DOMAIN).inputs
+    assert "accessPolicies" not in domain
+    assert domain["domainEndpointOptions"]["tlsSecurityPolicy"] == "Policy-Min-TLS-1-2-PFS-2023-10"
+
+
+def test_row_57_the_engine_knows_hybrid_queries(graph: Graph) -> None:
+    version = graph.one(DOMAIN).inputs["engineVersion"].removeprefix("OpenSearch_")
+    assert tuple(map(int, version.split("."))) >= (2, 11)
+
+
+def test_row_58_tables_are_paid_by_request(graph: Graph) -> None:
+    for table in graph.of_type(TABLE):
+        assert table.inputs["billingMode"] == "PAY_PER_REQUEST"
+        assert table.inputs["deletionProtectionEnabled"] is graph.settings.deletion_protection
+
+
+def test_row_59_the_bucket_notifies_when_the_queue_lets_it(graph: Graph, access: Access) -> None:
+    notification = graph.one(NOTIFICATION)
+    for target in notification.inputs["queues"]:
+        queue = access.by_arn(target["queueArn"])
+        policy = next(p for p in graph.of_type(QUEUE_POLICY) if p.inputs["queueUrl"] == queue.outputs["url"])
+        assert graph.waits_for(notification, policy)
+        assert graph.waits_for(notification, access.by_arn(queue.inputs["kmsMasterKeyId"]))
+
+
+def test_row_61_targets_of_rules_are_let_in_by_resource_policies(graph: Graph) -> None:
+    target = graph.one("aws:cloudwatch/eventTarget:EventTarget").inputs
+    rule = graph.one("aws:cloudwatch/eventRule:EventRule").inputs
+    arn = (
+        f"arn:aws:events:{graph.settings.region}:{graph.settings.account_id}:rule/{rule['eventBusName']}/{rule['name']}"
+    )
+    log_policy = graph.one("aws:cloudwatch/logResourcePolicy:LogResourcePolicy").json("policyDocument")["Statement"]
+    assert any(
+        f"{target['arn']}:*" in s["Resource"] and s["Condition"]["ArnLike"]["aws:SourceArn"] == arn
+        for s in log_policy
+        if s["Action"] == "logs:PutLogEvents"
+    )
+    queue = next(q for q in graph.of_type(QUEUE) if q.arn == target["deadLetterConfig"]["arn"])
+    policy = next(p for p in graph.of_type(QUEUE_POLICY) if p.inputs["queueUrl"] == queue.outputs["url"])
+    sources = [s["Condition"]["ArnEquals"]["aws:SourceArn"] for s in policy.json("policy")["Statement"][1:]]
+    assert sources == [arn]
+
+
+def test_row_68_the_pool_can_be_changed_later(graph: Graph) -> None:
+    pool = graph.one(POOL).inputs
+    for attribute in pool["schemas"]:
+        assert attribute["attributeDataType"] != "String" or attribute["stringAttributeConstraints"]
+    assert pool["softwareTokenMfaConfiguration"] == {"enabled": True}
+    assert "userPoolAddOns" not in pool
+    flows = graph.one("aws:cognito/userPoolClient:UserPoolClient").inputs["explicitAuthFlows"]
+    assert ("ALLOW_USER_PASSWORD_AUTH" in flows) is graph.settings.identity.password_sign_in
+
+
+def test_row_68_production_takes_no_passwords_and_requires_a_second_factor(graph_of: Callable[[str], Graph]) -> None:
+    prod = graph_of("prod")
+    assert not prod.settings.identity.password_sign_in
+    assert prod.one(POOL).inputs["mfaConfiguration"] == "ON"
+
+
+def test_row_69_a_model_is_allowed_through_its_profile_in_every_region_it_may_route_to(
+    graph: Graph, access: Access
+) -> None:
+    models = graph.settings.models
+    role = access.role_of(_named(graph, FUNCTION, f"support-{graph.settings.environment}-process_ticket"))
+    statements = {s["Sid"]: s for s in access.statements_of(role)}
+    profile = (
+        f"arn:aws:bedrock:{graph.settings.region}:{graph.settings.account_id}:"
+        f"inference-profile/{models.generation_model_id}"
+    )
+    assert statements["Generate"]["Resource"] == [profile]
+    through = statements["GenerateThroughProfile"]
+    assert through["Resource"] == [
+        f"arn:aws:bedrock:{region}::foundation-model/{models.foundation_model_id}"
+        for region in models.generation_regions
+    ]
+    assert through["Condition"] == {"StringEquals": {"bedrock:InferenceProfileArn": profile}}
+
+
+def test_row_70_the_guardrail_may_be_applied_where_it_is_used_and_nobody_may_subscribe(
+    graph: Graph, access: Access
+) -> None:
+    guardrail = graph.one("aws:bedrock/guardrail:Guardrail").outputs
+    for function in graph.of_type(FUNCTION):
+        role = access.role_of(function)
+        used = function.inputs["environment"]["variables"].get("GUARDRAIL_ID") == guardrail["guardrailId"]
+        assert access.allows(role, "bedrock:ApplyGuardrail", guardrail["guardrailArn"]) is used
+        assert not any("aws-marketplace:" in action for s in access.statements_of(role) for action in s["Action"])
+
+
+def test_only_addresses_of_the_own_account_are_named(graph: Graph) -> None:
+    for resource in (resource for resource in graph if resource.custom):
+        for arn in arns(resource.inputs):
+            assert arn.split(":")[4] in {graph.settings.account_id, "aws", ""}, f"{resource.name}: {arn}"
+
+
+def test_the_default_provider_is_not_used(graph: Graph) -> None:
+    for resource in graph:
+        if resource.custom and not resource.type.startswith("pulumi:providers:"):
+            assert "::aws::" in resource.provider, resource.name
+    for file in REPOSITORY.glob("Pulumi.*.yaml"):
+        assert yaml.safe_load(file.read_text())["config"]["pulumi:disable-default-providers"] == ["aws"]
+
+
+def test_the_service_is_reached_by_tls_only(graph: Graph) -> None:
+    refused = {
+        "aws:sqs/queuePolicy:QueuePolicy": len(graph.of_type(QUEUE)),
+        "aws:s3/bucketPolicy:BucketPolicy": 1,
+        "aws:sns/topicPolicy:TopicPolicy": 1,
+    }
+    for type_, count in refused.items():
+        policies = graph.of_type(type_)
+        assert len(policies) == count
+        for policy in policies:
+            denials = [s for s in policy.json("policy")["Statement"] if s["Effect"] == "Deny"]
+            assert [s["Condition"] for s in denials] == [{"Bool": {"aws:SecureTransport": "false"}}]
+    assert urlsplit(str(graph.outputs["api_url"])).scheme == "https"

@@ -1,0 +1,174 @@
+"""Least privilege: what statements may say, and what each function is allowed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from components import iam
+from harness.access import listed
+
+if TYPE_CHECKING:
+    from harness.access import Access
+    from harness.graph import Graph
+
+ITEMS = {"Get": "dynamodb:GetItem", "Put": "dynamodb:PutItem", "Update": "dynamodb:UpdateItem"}
+SEND = {"kms:Decrypt", "kms:GenerateDataKey"}
+CONSUME = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
+
+EVERY_FUNCTION = {
+    "WriteLogs": {"logs:CreateLogStream", "logs:PutLogEvents"},
+    "WriteTraces": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
+    "SendToAsyncFailures": {"sqs:SendMessage"},
+    "QueuesKeyThroughSqs": SEND,
+}
+TABLES = {"DataKeyThroughDynamodb": {"kms:Decrypt"}}
+
+OWN = {
+    "create_ticket": {
+        "TicketsItems": {ITEMS["Get"], ITEMS["Put"], ITEMS["Update"]},
+        "IdempotencyKeysItems": {*ITEMS.values(), "dynamodb:DeleteItem"},
+        "StartWorkflow": {"states:StartExecution"},
+        **TABLES,
+    },
+    "list_tickets": {
+        "TicketsIndex": {"dynamodb:Query"},
+        "SignCursor": {"kms:GenerateMac", "kms:VerifyMac"},
+        **TABLES,
+    },
+    "get_ticket": {"TicketsItems": {ITEMS["Get"]}, **TABLES},
+    "get_solution": {"TicketsItems": {ITEMS["Get"]}, "SolutionsItems": {ITEMS["Get"]}, **TABLES},
+    "kb_search": {"SearchPassages": {"es:ESHttpPost"}, "Embed": {"bedrock:InvokeModel"}},
+    "kb_ingest": {
+        "ConsumeKbIngest": CONSUME,
+        "ReadDocuments": {"s3:GetObject"},
+        "TellMissingDocuments": {"s3:ListBucket"},
+        "DataKeyThroughS3": {"kms:Decrypt"},
+        "IndexPassages": {"es:ESHttpPost"},
+        "Embed": {"bedrock:InvokeModel"},
+    },
+    "process_ticket": {
+        "ConsumeTickets": CONSUME,
+        "PostponeTickets": {"sqs:ChangeMessageVisibility"},
+        "TicketsItems": {ITEMS["Get"]},
+        "SolutionsItems": {ITEMS["Get"], ITEMS["Put"]},
+        "SearchPassages": {"es:ESHttpPost"},
+        "Embed": {"bedrock:InvokeModel"},
+        "Generate": {"bedrock:InvokeModel"},
+        "GenerateThroughProfile": {"bedrock:InvokeModel"},
+        "Guard": {"bedrock:ApplyGuardrail"},
+        "AnswerWorkflow": {"states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"},
+        **TABLES,
+    },
+    "publish_events": {
+        "TicketsStream": {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
+        "ListStreams": {"dynamodb:ListStreams"},
+        "SendToEventsDlq": {"sqs:SendMessage"},
+        "PublishEvents": {"events:PutEvents"},
+        **TABLES,
+    },
+    "search_bootstrap": {
+        "MakeIndex": {"es:ESHttpHead", "es:ESHttpPut"},
+        "MakePipeline": {"es:ESHttpPut"},
+        "MapRoles": {"es:ESHttpGet", "es:ESHttpPut"},
+    },
+}
+"""Function -> statement -> actions; a statement's id names the thing that it is about."""
+
+
+def statement(**changes: object) -> iam.Statement:
+    fields = {"sid": "Read", "actions": ("s3:GetObject",), "resources": ("arn:aws:s3:::b/*",), **changes}
+    return iam.Statement(**fields)  # type: ignore[arg-type]  # the test gives wrong values on purpose
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"actions": ("s3:*",)}, "not one exact action"),
+        ({"actions": ("*",)}, "not one exact action"),
+        ({"actions": ("s3:Get*",)}, "not one exact action"),
+        ({"actions": ()}, "must be named"),
+        ({"resources": ()}, "must be named"),
+        ({"resources": ("*",)}, "can be granted on less"),
+        ({"actions": ("xray:PutTraceSegments", "s3:GetObject"), "resources": ("*",)}, "s3:GetObject can be granted"),
+        ({"sid": "Read it"}, "no statement id"),
+    ],
+)
+def test_a_statement_that_grants_too_much_cannot_be_made(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(iam.PolicyLintError, match=message):
+        statement(**changes)
+
+
+def test_statements_of_the_same_thing_become_one() -> None:
+    grants = (iam.Grant((statement(),)), iam.Grant((statement(actions=("s3:PutObject", "s3:GetObject")),)))
+    assert [s.actions for s in iam.merged(grants)] == [("s3:GetObject", "s3:PutObject")]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"resources": ("arn:aws:s3:::other/*",)}, {"conditions": {"StringEquals": {"aws:x": "y"}}}]
+)
+def test_statements_of_the_same_name_must_speak_of_the_same(changes: dict[str, object]) -> None:
+    with pytest.raises(iam.PolicyLintError, match="differ in more than their actions"):
+        iam.merged((iam.Grant((statement(),)), iam.Grant((statement(**changes),))))
+
+
+def test_no_role_may_do_anything_to_everything(graph: Graph, access: Access) -> None:
+    for role in graph.of_type("aws:iam/role:Role"):
+        for granted in access.statements_of(role):
+            assert granted["Effect"] == "Allow"
+            assert not any("*" in action for action in granted["Action"])
+            if "*" in listed(granted["Resource"]):
+                assert set(granted["Action"]) <= iam.UNSCOPED.keys()
+
+
+def test_each_function_may_do_what_it_does_and_no_more(graph: Graph, access: Access) -> None:
+    functions = {function.name: function for function in graph.of_type("aws:lambda/function:Function")}
+    assert functions.keys() == OWN.keys()
+    for key, function in functions.items():
+        granted = access.statements_of(access.role_of(function))
+        assert {s["Sid"]: set(s["Action"]) for s in granted} == {**EVERY_FUNCTION, **OWN[key]}, key
+
+
+def test_a_statement_is_about_the_table_or_queue_that_it_names(graph: Graph, access: Access) -> None:
+    prefix = f"support-{graph.settings.environment}-"
+    for role in graph.of_type("aws:iam/role:Role"):
+        for granted in access.statements_of(role):
+            for arn in granted["Resource"]:
+                if arn.startswith(("arn:aws:dynamodb:", "arn:aws:sqs:")):
+                    thing = arn.split(prefix)[1].split("/")[0].title().replace("-", "")
+                    assert thing in granted["Sid"], (role.name, granted["Sid"], arn)
+
+
+def test_each_function_has_a_role_of_its_own(graph: Graph) -> None:
+    roles = [function.inputs["role"] for function in graph.of_type("aws:lambda/function:Function")]
+    assert len(set(roles)) == len(roles)
+
+
+def test_a_role_is_assumed_by_one_service(graph: Graph) -> None:
+    for role in graph.of_type("aws:iam/role:Role"):
+        (trust,) = role.json("assumeRolePolicy")["Statement"]
+        assert list(trust["Principal"]) == ["Service"]
+        assert isinstance(trust["Principal"]["Service"], str)
+
+
+def test_what_is_granted_in_a_preview_holds_no_key(graph: Graph) -> None:
+    policies = graph.of_type("aws:iam/rolePolicy:RolePolicy")
+    known = [policy for policy in policies if policy.inputs["name"] == "grants"]
+    assert known
+    for policy in known:
+        assert not policy.property_dependencies.get("policy"), policy.name
+        assert ":kms:" not in policy.inputs["policy"]
+
+
+def test_keys_are_used_through_the_service_that_holds_the_data(graph: Graph, access: Access) -> None:
+    for role in graph.of_type("aws:iam/role:Role"):
+        for granted in access.statements_of(role):
+            if any(action in {"kms:Decrypt", "kms:GenerateDataKey"} for action in granted["Action"]):
+                assert list(granted["Condition"]["StringEquals"]) == ["kms:ViaService"]
+
+
+def test_events_are_published_in_the_services_own_name(graph: Graph, access: Access) -> None:
+    publisher = graph.one("aws:lambda/function:Function", "publish_events")
+    (granted,) = [s for s in access.statements_of(access.role_of(publisher)) if "events:PutEvents" in s["Action"]]
+    assert granted["Condition"] == {"StringEquals": {"events:source": "ai-service.tickets"}}
