@@ -45,14 +45,16 @@ docs: $(INSTALLED) ## Write the generated documents
 bench: $(INSTALLED) ## Measure what the README promises, on the running stack
 	@$(HARNESS) bench
 
+COMPILE := cd requirements && ../.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+	--no-emit-index-url
+
 .PHONY: lock
 lock: $(INSTALLED) ## Resolve requirements/*.in anew into requirements/*.txt
-	cd requirements && ../.venv/bin/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
-		--overrides lambda-overrides.txt lambda.in -o lambda.txt
-	cd requirements && ../.venv/bin/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
-		dev.in -c lambda.txt -o dev.txt
-	cd requirements && ../.venv/bin/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
-		emulator.in -o emulator.txt
+	$(COMPILE) --overrides lambda-overrides.txt lambda.in -o lambda.txt
+	$(COMPILE) dev.in -c lambda.txt -o dev.txt
+	$(COMPILE) emulator.in -o emulator.txt
+	$(COMPILE) go.in -o go.txt
+	$(COMPILE) java.in -o java.txt
 
 .PHONY: clean
 clean: ## Remove what was built here; caches shared between clones stay
