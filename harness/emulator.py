@@ -1,0 +1,72 @@
+"""The local AWS: ministack, one process that speaks every service's API and runs the functions."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from harness.ports import LOOPBACK
+from harness.processes import Child
+
+NAME = "emulator"
+PREFERRED_PORT = 4566
+HEALTH = "/_ministack/health"
+LAUNCHER = Path(__file__).with_name("emulator_launcher.py")
+
+
+def url(port: int) -> str:
+    """The one endpoint of every AWS service."""
+    return f"http://{LOOPBACK}:{port}"
+
+
+def child(*, python: Path, folder: Path, port: int, region: str, bedrock_url: str, search_address: str) -> Child:
+    """The emulator on ``port``, with its state under ``folder``.
+
+    Functions run as its children and inherit its environment, so what they need to find the other local services is
+    set here. ``region`` is that of calls that carry none because nobody signs them, such as a sign-in.
+    ``search_address`` is the search node's host and port.
+
+    Default settings:
+        - IAM enforced: a role without the permission is denied, as on AWS
+        - state kept on a clean stop (SIGTERM), S3 objects at every change
+        - a request on loopback counts as one over TLS (see `emulator_launcher`)
+        - loopback only; no Docker, no MQTT and no SFTP listener
+    """
+    return Child(
+        name=NAME,
+        # -P: the folder of the script, which is this package's, is not for the emulator to import from.
+        command=(str(python), "-P", str(LAUNCHER)),
+        environment={
+            "GATEWAY_PORT": str(port),
+            # Makes a running emulator another one when the launcher changed.
+            "LAUNCHER_DIGEST": hashlib.sha256(LAUNCHER.read_bytes()).hexdigest(),
+            "BIND_HOST": LOOPBACK,
+            "MINISTACK_HOST": LOOPBACK,
+            "MINISTACK_REGION": region,
+            "AUTH": "true",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(folder / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(folder / "s3"),
+            # Unpacked functions and layers.
+            "TMPDIR": str(folder / "tmp"),
+            # It would look for a daemon and reap containers, other people's included.
+            "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            # A domain's endpoint is a bare host, as on AWS; functions are given the one with the scheme.
+            "MINISTACK_OPENSEARCH_ENDPOINT": search_address,
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": bedrock_url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            # Functions must not see the developer's own profile.
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "TZ": "UTC",
+            "LOG_LEVEL": "INFO",
+        },
+        folder=folder,
+        scratch=folder / "tmp",
+        health_url=f"{url(port)}{HEALTH}",
+        start_seconds=60,
+        stop_seconds=30,
+    )
