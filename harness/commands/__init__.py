@@ -1,0 +1,15 @@
+"""One module a family of commands; each adds its own to the application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.commands import measure, program, stack, use
+
+if TYPE_CHECKING:
+    import typer
+
+
+def register(app: typer.Typer) -> None:
+    for module in (stack, program, use, measure):
+        module.register(app)

@@ -1,0 +1,76 @@
+"""The program without the cloud: what an `up` would change, and the archives that it would ship."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from harness import console, generated
+from harness.console import Json
+from harness.local_stack import LocalStack, make_bundles
+from harness.paths import REPOSITORY
+
+Stack = Annotated[str, typer.Option("--stack", help="local, dev, staging or prod.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("preview")(preview)
+    app.command("bundle")(bundles)
+    app.command("docs")(docs)
+
+
+def preview(*, stack: Stack = "local", json: Json = False) -> None:
+    """What `up` would change, by the real engine with the policies on. No stack but local needs anything running."""
+    with console.progress(json=json) as progress:
+        run = LocalStack().preview(stack, progress)
+    if json:
+        console.print_json(
+            {
+                "stack": stack,
+                "changes": len(run.changes),
+                "summary": run.summary(),
+                "steps": run.changes,
+                "findings": run.findings,
+                "seconds": run.seconds,
+            }
+        )
+    else:
+        console.show_changes(run)
+
+
+def bundles(*, stack: Stack = "local", json: Json = False) -> None:
+    """The archives of a stack: layers and functions, reproducible, from the cache where nothing changed."""
+    started = time.perf_counter()
+    with console.progress(json=json) as progress:
+        made = make_bundles(stack, REPOSITORY, progress)
+    seconds = round(time.perf_counter() - started, 3)
+    if json:
+        console.print_json({"stack": stack, "archives": made.archives, "seconds": seconds})
+        return
+    console.table(
+        f"Archives of {stack}, in {seconds:.2f} s",
+        ("name", "packed", "unpacked", "sha256", "seconds", ""),
+        [
+            (
+                archive.name,
+                f"{archive.packed_bytes:,}",
+                f"{archive.unpacked_bytes:,}",
+                archive.sha256[:16],
+                f"{archive.seconds:.3f}",
+                "from cache" if archive.from_cache else "built",
+            )
+            for archive in made.archives
+        ],
+        right=("packed", "unpacked", "seconds"),
+    )
+
+
+def docs(*, json: Json = False) -> None:
+    """Write the documents that are made from the code; `make test` fails when one is stale."""
+    written = generated.write(REPOSITORY)
+    if json:
+        console.print_json({"written": written})
+    else:
+        console.out.print(f"Written: {', '.join(written)}." if written else "Nothing was stale.")

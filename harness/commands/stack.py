@@ -1,0 +1,128 @@
+"""The local stack: up, down, status, reset, and the two commands of the README."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from harness import console, demonstration
+from harness.console import Json
+from harness.local_stack import Deployed, LocalStack
+from harness.paths import REPOSITORY
+
+
+def register(app: typer.Typer) -> None:
+    app.command("local")(local)
+    app.command("up")(up)
+    app.command("down")(down)
+    app.command("status")(status)
+    app.command("reset")(reset)
+    app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
+
+
+def local() -> None:
+    """Bring everything up on this machine and answer one ticket. Leaves the stack running."""
+    started = time.monotonic()
+    stack = LocalStack()
+    deployed = _bring_up(stack, json=False)
+    _show_created(deployed)
+    with stack.as_customer() as service:
+        demonstration.run(service)
+    console.out.print(
+        f"\n[bold green]The stack is up[/] after {time.monotonic() - started:.0f} s, at {deployed.outputs.api_url}\n"
+        "  .venv/bin/harness ticket create --wait --symptom '…'   send another ticket\n"
+        "  .venv/bin/harness search '…'                           search the knowledge base\n"
+        "  .venv/bin/harness status                               health, addresses, logs\n"
+        "  make test                                              every test, also against this stack\n"
+        "  make down                                              stop it; its data stays"
+    )
+
+
+def up(*, json: Json = False) -> None:
+    """Bring the local stack up, or bring what runs to what the program says; nothing is done twice."""
+    deployed = _bring_up(LocalStack(), json=json)
+    if json:
+        console.print_json(
+            {
+                "seconds": deployed.run.seconds,
+                "summary": deployed.run.summary(),
+                "changes": deployed.run.changes,
+                "findings": deployed.run.findings,
+                "knowledge": deployed.knowledge,
+                "outputs": deployed.outputs,
+            }
+        )
+    else:
+        console.show_changes(deployed.run)
+
+
+def down(*, json: Json = False) -> None:
+    """Stop every local service. What was deployed and stored stays for the next `up`."""
+    with console.progress(json=json) as progress:
+        stopped = LocalStack().down(progress)
+    if json:
+        console.print_json({"stopped": stopped})
+    else:
+        console.out.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+def status(*, json: Json = False) -> None:
+    """Health, addresses and logs of the local services; if one died, which and why."""
+    state = LocalStack().status()
+    if json:
+        console.print_json(state)
+    else:
+        console.show_status(state)
+    if not state.healthy:
+        raise typer.Exit(1)
+
+
+def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, json: Json = False) -> None:
+    """Stop the local stack and delete all that it stored. Caches shared between clones stay."""
+    if not yes:
+        typer.confirm("Delete everything that the local stack stored?", abort=True, err=True)
+    with console.progress(json=json) as progress:
+        LocalStack().reset(progress)
+    if json:
+        console.print_json({"reset": True})
+    else:
+        console.out.print("The local stack is gone.")
+
+
+def test(context: typer.Context) -> None:
+    """Bring the stack up and run every test; what follows is handed to pytest."""
+    _bring_up(LocalStack(), json=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--numprocesses",
+        str(os.cpu_count() or 1),
+        "--dist",
+        "loadgroup",
+        *context.args,
+    ]
+    raise typer.Exit(subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode)
+
+
+def _bring_up(stack: LocalStack, *, json: bool) -> Deployed:
+    with console.progress(json=json) as progress:
+        return stack.up(progress)
+
+
+def _show_created(deployed: Deployed) -> None:
+    kinds: dict[str, list[str]] = {}
+    for resource in deployed.run.resources:
+        kinds.setdefault(resource.kind, []).append(resource.name)
+    console.table(
+        f"\n{len(deployed.run.resources)} resources, {len(deployed.run.changes)} of them changed now",
+        ("type", "count", "names"),
+        [(kind, len(names), ", ".join(sorted(names))) for kind, names in sorted(kinds.items())],
+        right=("count",),
+    )

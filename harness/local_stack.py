@@ -1,0 +1,240 @@
+"""The local stack as one thing: toolchain, services, deployment and knowledge base, brought up and down together."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from components.bundling import BundleError, bundle
+from harness import aws, demonstration, interrupts, knowledge_base, stack_file, toolchain
+from harness.engine import Engine, Run
+from harness.errors import HarnessError
+from harness.knowledge_loader import KnowledgeLoader, Loaded
+from harness.paths import Paths
+from harness.search_modes import SearchModes
+from harness.service import Service, SignIn
+from harness.services import Endpoints, LocalServices, ServiceStatus
+from support.embedding import Embedder
+from support.search_client import opensearch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import boto3
+
+    from components.bundling import Bundles
+    from harness.engine import Step
+    from harness.progress import Progress
+
+STACK: Final = "local"
+DEPLOY: Final = "Deploy"
+"""The step's title in progress reports."""
+
+
+class Outputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What the program exports and the harness uses."""
+
+    api_url: str
+    user_pool_id: str
+    user_pool_client_id: str
+    kb_bucket: str
+    search_index: str
+    search_pipeline: str
+    embedding_model_id: str
+    functions: dict[str, str]
+    """Function key -> physical name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    run: Run
+    knowledge: Loaded
+    outputs: Outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackStatus:
+    services: tuple[ServiceStatus, ...]
+    api_url: str | None
+    """None until something was deployed."""
+
+    @property
+    def healthy(self) -> bool:
+        return self.api_url is not None and all(service.state == "running" for service in self.services)
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """Commands that change it hold the services' lock, so that two never work on one stack."""
+
+    paths: Paths = field(default_factory=Paths.find)
+
+    @functools.cached_property
+    def region(self) -> str:
+        return stack_file.read(self.paths.root, STACK).region
+
+    @functools.cached_property
+    def services(self) -> LocalServices:
+        return LocalServices(self.paths, self.region)
+
+    # --- life
+
+    def up(self, progress: Progress) -> Deployed:
+        """Bring everything up; what stands already is kept, what drifted is mended."""
+        with self.services.alone("harness up"):
+            cli, endpoints = self._prepare(progress)
+            run = self._deploy(cli, endpoints, progress)
+            outputs = msgspec.convert(run.outputs, Outputs)
+            self._outputs_file.write_bytes(msgspec.json.encode(outputs))
+            return Deployed(run=run, knowledge=self._load_documents(outputs, endpoints, progress), outputs=outputs)
+
+    def down(self, progress: Progress) -> tuple[str, ...]:
+        """Stop every service; the names of those that ran."""
+        with self.services.alone("harness down"):
+            running = tuple(service.name for service in self.services.status() if service.pid is not None)
+            self.services.stop(progress)
+            return running
+
+    def reset(self, progress: Progress) -> None:
+        """Stop every service and delete all that the stack stored."""
+        with self.services.alone("harness reset"):
+            self.services.reset(progress)
+            shutil.rmtree(self.paths.local / "engine", ignore_errors=True)
+            self._outputs_file.unlink(missing_ok=True)
+
+    def status(self) -> StackStatus:
+        deployed = self._outputs_file.exists()
+        return StackStatus(services=self.services.status(), api_url=self.outputs().api_url if deployed else None)
+
+    def preview(self, stack: str, progress: Progress) -> Run:
+        """What an `up` of any stack would change; nothing but ``local`` has a state here, so all of it is new there."""
+        cli = toolchain.ensure_pulumi(self.paths, progress)
+        if stack != STACK:
+            return self._run(self._engine(cli, stack, None), "preview", progress, refresh=False)
+        running = all(service.state == "running" for service in self.services.status())
+        endpoint = self.services.endpoints().emulator if running else None
+        with self.services.alone("harness preview"):
+            return self._run(self._engine(cli, stack, endpoint), "preview", progress, refresh=running)
+
+    # --- what stands
+
+    def outputs(self) -> Outputs:
+        """What the last `up` exported.
+
+        Raises:
+            HarnessError: there was none.
+        """
+        try:
+            return msgspec.json.decode(self._outputs_file.read_bytes(), type=Outputs)
+        except (FileNotFoundError, msgspec.MsgspecError) as error:
+            raise HarnessError("Nothing is deployed here.", "Run `make local` or `harness up` first.") from error
+
+    def session(self) -> boto3.Session:
+        """The emulator's administrator; clients need ``endpoint_url=endpoints().emulator``."""
+        return aws.session(self.region)
+
+    @contextmanager
+    def as_customer(self, customer_id: str = demonstration.CUSTOMER_ID) -> Iterator[Service]:
+        """The API, signed in as a customer."""
+        outputs = self.outputs()
+        with Service(outputs.api_url, self._sign_in(outputs).id_token("customer", customer_id)) as service:
+            yield service
+
+    @contextmanager
+    def as_operator(self) -> Iterator[Service]:
+        """The API, signed in as an operator."""
+        outputs = self.outputs()
+        with Service(outputs.api_url, self._sign_in(outputs).id_token("operator")) as service:
+            yield service
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulator's administrator; its type is boto3's to know."""
+        endpoint = self.services.endpoints().emulator
+        return self.session().client(service, endpoint_url=endpoint, config=aws.config())  # type: ignore[call-overload]  # any name
+
+    def search_modes(self) -> SearchModes:
+        """The deployed index, searched with the functions' own queries."""
+        outputs, endpoints = self.outputs(), self.services.endpoints()
+        bedrock = self.session().client("bedrock-runtime", endpoint_url=endpoints.bedrock, config=aws.config())
+        return SearchModes(
+            client=opensearch(endpoints.search),
+            index=outputs.search_index,
+            pipeline=outputs.search_pipeline,
+            embedder=Embedder(bedrock, outputs.embedding_model_id),
+        )
+
+    # --- details
+
+    @property
+    def _outputs_file(self) -> Path:
+        return self.paths.local / "outputs.json"
+
+    def _prepare(self, progress: Progress) -> tuple[Path, Endpoints]:
+        """CLI, archives and services side by side: on the first run each of them takes long."""
+        with ThreadPoolExecutor(thread_name_prefix="prepare") as pool:
+            try:
+                cli = pool.submit(toolchain.ensure_pulumi, self.paths, progress)
+                archives = pool.submit(make_bundles, STACK, self.paths.root, progress)
+                endpoints = self.services.start(progress)
+                archives.result()
+                return cli.result(), endpoints
+            except BaseException:
+                interrupts.interrupt()
+                raise
+
+    def _deploy(self, cli: Path, endpoints: Endpoints, progress: Progress) -> Run:
+        return self._run(self._engine(cli, STACK, endpoints.emulator), "up", progress, refresh=True)
+
+    def _engine(self, cli: Path, stack: str, endpoint: str | None) -> Engine:
+        folder = "engine" if stack == STACK else "previews"
+        return Engine(root=self.paths.root, state=self.paths.local / folder, stack=stack, cli=cli, endpoint=endpoint)
+
+    def _run(self, engine: Engine, operation: str, progress: Progress, *, refresh: bool) -> Run:
+        title = DEPLOY if operation == "up" else f"Preview {engine.stack}"
+        progress.start(title, total=engine.size())
+
+        def on_step(_: Step) -> None:
+            progress.advance(title)
+
+        run = engine.up(on_step) if operation == "up" else engine.preview(on_step, refresh=refresh)
+        progress.finish(title, f"{len(run.changes)} of {len(run.resources)} resources changed")
+        return run
+
+    def _load_documents(self, outputs: Outputs, endpoints: Endpoints, progress: Progress) -> Loaded:
+        loader = KnowledgeLoader(
+            s3=self.session().client("s3", endpoint_url=endpoints.emulator, config=aws.config()),
+            bucket=outputs.kb_bucket,
+            search_url=endpoints.search,
+            index=outputs.search_index,
+        )
+        return loader.load({document.key: document.text for document in knowledge_base.documents()}, progress)
+
+    def _sign_in(self, outputs: Outputs) -> SignIn:
+        endpoint = self.services.endpoints().emulator
+        cognito = self.session().client("cognito-idp", endpoint_url=endpoint, config=aws.config())
+        return SignIn(cognito, outputs.user_pool_id, outputs.user_pool_client_id)
+
+
+def make_bundles(stack: str, root: Path, progress: Progress) -> Bundles:
+    """The archives of ``stack``, from the cache where nothing changed.
+
+    Raises:
+        HarnessError: something cannot be bundled, or is over a limit of Lambda.
+    """
+    target = stack_file.read(root, stack).functions.target
+    title = "Archives"
+    progress.start(title)
+    built: list[str] = []
+    try:
+        bundles = bundle(target, built.append, root=root)
+    except BundleError as error:
+        raise HarnessError(error.message, error.mend) from error
+    progress.finish(title, f"{len(built)} of {len(bundles.archives)} built" if built else "nothing changed")
+    return bundles
