@@ -14,26 +14,37 @@ from components.bundling.errors import BundleError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-SUPPORT: Final = "support"
+LAYER_PACKAGES: Final = ("support", "streaming")
+"""Folders that are no functions: what is packed in the ``support`` layer."""
 HANDLER: Final = "handler.py"
+WRAPPER: Final = "streaming-runtime"
+"""The script of the package ``streaming`` that a function starts by ``AWS_LAMBDA_EXEC_WRAPPER=/opt/streaming-runtime``:
+Lambda unpacks layers in ``/opt``, and it lies at the layer's root."""
 
 _FROM_THE_RUNTIME: Final = frozenset({"awslambdaric", "runtime_client", "snapshot_restore_py"})
 """Modules that Lambda's managed Python runtime supplies itself."""
 
 
 def support(lambdas: Path) -> list[Entry]:
-    """The files of the ``support`` layer; Lambda puts the layer's ``python`` folder on the path."""
-    return [Entry.read(path, f"python/{name}") for path, name in _files(lambdas / SUPPORT, SUPPORT)]
+    """The files of the ``support`` layer; Lambda puts the layer's ``python`` folder on the path.
+
+    Raises:
+        BundleError: the wrapper script is none that Linux could start.
+    """
+    files = [file for package in LAYER_PACKAGES for file in _files(lambdas / package, package)]
+    return [
+        _wrapper(path) if name == f"streaming/{WRAPPER}" else Entry.read(path, f"python/{name}") for path, name in files
+    ]
 
 
 def functions(lambdas: Path) -> dict[str, list[Entry]]:
-    """The files of each function: every folder beside ``support`` that holds any.
+    """The files of each function: every folder beside the layer's that holds any.
 
     Raises:
         BundleError: a folder has files, but no ``handler.py``.
     """
     found: dict[str, list[Entry]] = {}
-    for folder in sorted(path for path in lambdas.iterdir() if path.is_dir() and path.name != SUPPORT):
+    for folder in sorted(path for path in lambdas.iterdir() if path.is_dir() and path.name not in LAYER_PACKAGES):
         entries = [Entry.read(path, name) for path, name in _files(folder, folder.name)]
         if not entries:
             continue  # What git leaves of a folder whose files went away: __pycache__.
@@ -91,11 +102,22 @@ def check(entries: Sequence[Entry], folder: Path, known: frozenset[str]) -> None
             )
 
 
+def _wrapper(path: Path) -> Entry:
+    """Executable whatever the check-out made of its mode, and refused if it made other line ends of its own."""
+    content = path.read_bytes()
+    if not content.startswith(b"#!") or b"\r" in content:
+        raise BundleError(
+            f"{path}: Lambda could not start this script, it needs a first line #!… and LF line ends",
+            "Restore the file as it is in the repository: git config core.autocrlf false, then check it out again.",
+        )
+    return Entry(WRAPPER, content, executable=True)
+
+
 def _files(folder: Path, prefix: str) -> Iterator[tuple[Path, str]]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in {"__pycache__", "tests"} and name[0] != ".")
         for name in sorted(names):
-            if name[0] != "." and not name.endswith((".pyc", ".pyi")):
+            if name[0] != "." and name != "README.md" and not name.endswith((".pyc", ".pyi")):
                 path = Path(parent, name)
                 yield path, f"{prefix}/{path.relative_to(folder).as_posix()}"
 

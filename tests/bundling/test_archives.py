@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from components.bundling import BundleTarget
 from components.bundling.archive import Entry, digest, pack
 from components.bundling.services import services
+from components.bundling.sources import WRAPPER
 
 if TYPE_CHECKING:
     from components.bundling import Archive, Bundles
@@ -54,7 +55,9 @@ def test_dates_order_and_modes_are_fixed(real: Bundles) -> None:
         assert [info.filename for info in infos] == sorted(info.filename for info in infos)
         assert {info.date_time for info in infos} == {(1980, 1, 1, 0, 0, 0)}
         assert {info.create_system for info in infos} == {3}
-        assert {info.external_attr >> 16 for info in infos} == {stat.S_IFREG | 0o644}
+        scripts = {info.filename for info in infos if info.external_attr >> 16 == stat.S_IFREG | 0o755}
+        assert {info.external_attr >> 16 for info in infos if info.filename not in scripts} == {stat.S_IFREG | 0o644}
+        assert scripts == ({WRAPPER} if archive.name == "support" else set())
 
 
 def test_a_script_stays_executable_in_the_archive(repository: Repository, arm64: BundleTarget) -> None:
@@ -63,6 +66,22 @@ def test_a_script_stays_executable_in_the_archive(repository: Repository, arm64:
     found = modes(repository.bundle(arm64).support)
     assert found["python/support/bootstrap"] == stat.S_IFREG | 0o755
     assert found["python/support/data.json"] == stat.S_IFREG | 0o644
+
+
+def test_the_streaming_runtime_lies_where_lambda_starts_it_from(real: Bundles) -> None:
+    found = names(real.support)
+    assert {WRAPPER, "python/streaming/__main__.py", "python/streaming/loop.py"} <= set(found)
+    assert f"python/streaming/{WRAPPER}" not in found
+    with zipfile.ZipFile(real.support.path) as file:
+        assert file.read(WRAPPER).startswith(b"#!/bin/bash\n")
+    assert "streaming" not in real.functions
+
+
+def test_the_wrapper_script_is_executable_whatever_the_check_out_made_of_it(
+    repository: Repository, arm64: BundleTarget
+) -> None:
+    repository.write(f"lambdas/streaming/{WRAPPER}", "#!/bin/bash\n", mode=0o644)
+    assert modes(repository.bundle(arm64).support)[WRAPPER] == stat.S_IFREG | 0o755
 
 
 @given(st.dictionaries(st.text("abc/._", min_size=1), st.tuples(st.binary(), st.booleans())))
@@ -89,7 +108,9 @@ def test_every_function_of_the_service_has_an_archive(real: Bundles) -> None:
 
 
 def test_nothing_is_packed_that_does_not_run(real: Bundles) -> None:
-    unwanted = re.compile(r"__pycache__|/tests/|\.pyc$|\.pyi$|RECORD$|INSTALLER$|^python/bin/|/examples-1\.json")
+    unwanted = re.compile(
+        r"__pycache__|/tests/|\.pyc$|\.pyi$|RECORD$|README\.md$|INSTALLER$|^python/bin/|/examples-1\.json"
+    )
     assert [name for archive in real.archives for name in names(archive) if unwanted.search(name)] == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,12 @@ import pytest
 
 from components.bundling.archive import Entry
 from components.bundling.services import services
+from components.bundling.sources import WRAPPER
 from harness import import_budget
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from components.bundling import Bundles
 
 
@@ -43,6 +47,25 @@ def test_everything_in_the_support_layer_is_importable(unpacked: dict[str, list[
         "[__import__(each.name) for each in pkgutil.walk_packages(support.__path__, 'support.')]; print('done')"
     )
     assert imported(next(iter(unpacked.values())), statement).strip() == "done"
+
+
+def test_the_streaming_runtime_starts_from_its_layer_with_nothing_but_the_standard_library(
+    host: Bundles, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(host.support.path) as file:
+        file.extractall(tmp_path)
+        mode = file.getinfo(WRAPPER).external_attr >> 16
+    (tmp_path / WRAPPER).chmod(mode & 0o777)  # extractall forgets it, Lambda does not
+    (tmp_path / "app.py").write_text("raise ValueError('it came as far as the function')")
+    environment = {
+        "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9",  # nobody listens there
+        "LAMBDA_TASK_ROOT": str(tmp_path),
+        "_HANDLER": "app.handler",
+    }
+    command = [str(tmp_path / WRAPPER), sys.executable, "-S", "/var/runtime/bootstrap.py"]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert "ValueError: it came as far as the function" in run.stdout
+    assert run.returncode == 1
 
 
 def test_a_client_of_every_service_in_use_is_made_from_the_bundle(

@@ -98,6 +98,15 @@ def test_a_module_gone_from_the_layer_fails_the_functions_that_import_it(
     assert "imports support.clients" in refusal(repository, arm64)
 
 
+@pytest.mark.parametrize("script", ["#!/bin/bash\r\nexec true\r\n", "exec true\n"])
+def test_a_wrapper_script_that_linux_cannot_start_is_refused(
+    repository: Repository, arm64: BundleTarget, script: str
+) -> None:
+    path = repository.write("lambdas/streaming/streaming-runtime", "")
+    path.write_bytes(script.encode())
+    assert f"{path}: Lambda could not start this script" in refusal(repository, arm64)
+
+
 def test_a_client_of_an_unknown_service_is_refused(repository: Repository, arm64: BundleTarget) -> None:
     repository.write("lambdas/support/clients.py", 'import boto3\nc = lambda: boto3.client("sqss")\n')
     assert "botocore has no model of sqss" in refusal(repository, arm64)
