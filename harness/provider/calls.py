@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 ENDPOINT_VARIABLE = "HARNESS_AWS_ENDPOINT"
+ACCESS_KEY_VARIABLE = "HARNESS_AWS_ACCESS_KEY_ID"
 """Environment variable: the emulator's URL. Absent: the provider is offline and serves previews only."""
 
 
@@ -178,8 +179,8 @@ _TOKENS = {
 
 
 def credentials() -> dict[str, str]:
-    """Keys for the emulator: from the environment, else its root key. Never a profile: nothing real is called."""
+    """Keys for the emulator: its root key, or that of another of its accounts. Never the user's own AWS credentials."""
     return {
-        "aws_access_key_id": os.environ.get("AWS_ACCESS_KEY_ID", "test"),
-        "aws_secret_access_key": os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
+        "aws_access_key_id": os.environ.get(ACCESS_KEY_VARIABLE, "test"),
+        "aws_secret_access_key": "test",
     }

@@ -201,8 +201,7 @@ _accounts = itertools.count(1)
 def account(monkeypatch: pytest.MonkeyPatch) -> str:
     """An account of the emulator that no other test uses: its access key is its number."""
     number = f"{os.getpid() % 1_000_000:06d}{next(_accounts):06d}"
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", number)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("HARNESS_AWS_ACCESS_KEY_ID", number)
     return number
 
 

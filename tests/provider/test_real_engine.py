@@ -82,7 +82,7 @@ def stack(emulator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     plugin.chmod(0o755)
     cli = ensure_pulumi(Paths.find(), Silent())
     monkeypatch.setenv("PATH", f"{plugin.parent}:{cli.parent}:{os.environ['PATH']}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("HARNESS_AWS_ACCESS_KEY_ID", "test")
     (tmp_path / "Pulumi.yaml").write_text("name: engine-test\nruntime: python\n")
     program = Program()
     environment = {

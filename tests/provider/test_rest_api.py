@@ -122,7 +122,7 @@ def inputs(body: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def root(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An engine in the account whose APIs answer calls that nobody signs."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("HARNESS_AWS_ACCESS_KEY_ID", "test")
     engine.configure()
     return engine
 

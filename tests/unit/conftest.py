@@ -5,23 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-# Before anything of AWS or Powertools is imported: no test may reach an account.
-os.environ.update(
-    AWS_ACCESS_KEY_ID="testing",
-    AWS_SECRET_ACCESS_KEY="testing",
-    AWS_SESSION_TOKEN="testing",
-    AWS_DEFAULT_REGION="eu-west-1",
-    AWS_REGION="eu-west-1",
-    AWS_LAMBDA_FUNCTION_NAME="support-test-function",
-    POWERTOOLS_SERVICE_NAME="support-test",
-    POWERTOOLS_METRICS_NAMESPACE="EnergySupport",
-    POWERTOOLS_METRICS_FUNCTION_NAME="support-test-function",
-)
 
 import boto3
 import msgspec
