@@ -75,7 +75,8 @@ class Events(pulumi.ComponentResource):
             sid="PublishEvents",
             actions=("events:PutEvents",),
             resources=(self.arn,),
-            conditions={"StringEquals": {"events:source": SOURCE}},
+            # A call names a source for each of its entries: of a key with several values, all must be looked at.
+            conditions={"ForAllValues:StringEquals": {"events:source": SOURCE}},
         )
         return iam.Grant((statement,), (self.bus,))
 

@@ -32,11 +32,14 @@ from typing import Any
 
 from ministack import app as ministack
 from ministack.core import iam_actions, lambda_runtime
-from ministack.services import stepfunctions
+from ministack.services import lambda_svc, stepfunctions
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+_TOKENS_KEPT = 10_000
+"""Far more than tasks that wait at one time."""
 
 
 def count_loopback_as_tls() -> None:
@@ -53,8 +56,11 @@ def count_loopback_as_tls() -> None:
 
 
 def authorise_task_tokens_on_their_state_machine() -> None:
-    """Remember which state machine waits for which token, and let IAM ask for it."""
-    waiting: dict[str, str] = {}
+    """Remember which state machine waits for which token, and let IAM ask for it.
+
+    A token stays known when its task is over: AWS then says so to whoever may answer the machine's tasks.
+    """
+    machines: dict[str, str] = {}
     running = threading.local()
     execute, wait, resource_of = (
         stepfunctions._execute_task,  # noqa: SLF001  # there is no public way in
@@ -69,18 +75,17 @@ def authorise_task_tokens_on_their_state_machine() -> None:
 
     @functools.wraps(wait)
     def waiting_for(resource: str, effective: Any, token: str, state: Message) -> Any:
-        waiting[token] = running.machine
-        try:
-            return wait(resource, effective, token, state)
-        finally:
-            del waiting[token]
+        machines[token] = running.machine
+        if len(machines) > _TOKENS_KEPT:
+            machines.pop(next(iter(machines)), None)
+        return wait(resource, effective, token, state)
 
     @functools.wraps(resource_of)
     def judged(service: str, method: str, path: str, headers: Message, body: bytes, *others: Any) -> str:
         if service == "states":
             token = _field(body, "taskToken")
-            if token in waiting:
-                return waiting[token]
+            if token in machines:
+                return machines[token]
         return str(resource_of(service, method, path, headers, body, *others))
 
     stepfunctions._execute_task = executing  # noqa: SLF001
@@ -101,6 +106,18 @@ def tell_the_source_of_events() -> None:
         return known
 
     iam_actions.request_tag_context = context
+
+
+def read_streams_anew_after_a_restart() -> None:
+    """Forget how far a table's stream was read: its records do not outlive a restart, and are counted from 0 again."""
+    restore = lambda_svc._restore_esm_positions  # noqa: SLF001
+
+    @functools.wraps(restore)
+    def restoring(store: Any, positions: Any) -> None:
+        if store is not lambda_svc._dynamodb_stream_positions:  # noqa: SLF001
+            restore(store, positions)
+
+    lambda_svc._restore_esm_positions = restoring  # noqa: SLF001
 
 
 def share_unpacked_archives() -> None:
@@ -149,5 +166,6 @@ if __name__ == "__main__":
     count_loopback_as_tls()
     authorise_task_tokens_on_their_state_machine()
     tell_the_source_of_events()
+    read_streams_anew_after_a_restart()
     share_unpacked_archives()
     ministack.main()

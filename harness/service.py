@@ -7,10 +7,12 @@ import string
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
+from harness import interrupts
 from harness.errors import HarnessError
 from support import contract
 
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 Group = Literal["customer", "operator"]
 FINAL = ("READY", "NEEDS_REVIEW", "FAILED")
 POLL_SECONDS = 0.1
+_MENDS = {
+    400: "Correct what was sent.",
+    404: "Check the id: `harness ticket create` prints it.",
+    409: "`harness ticket show` tells how the ticket stands.",
+}
+"""Status of an answer -> what the caller can do about it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,11 +123,11 @@ class Service:
         return msgspec.json.decode(_expect(response, 202).content, type=contract.CreateTicketResponse)
 
     def ticket(self, ticket_id: str) -> contract.TicketView:
-        response = _expect(self.request("GET", f"tickets/{ticket_id}"), 200)
+        response = _expect(self.request("GET", f"tickets/{quote(ticket_id, safe='')}"), 200)
         return msgspec.json.decode(response.content, type=contract.TicketView)
 
     def solution(self, ticket_id: str) -> contract.SolutionView:
-        response = _expect(self.request("GET", f"tickets/{ticket_id}/solution"), 200)
+        response = _expect(self.request("GET", f"tickets/{quote(ticket_id, safe='')}/solution"), 200)
         return msgspec.json.decode(response.content, type=contract.SolutionView)
 
     def search(
@@ -145,7 +153,7 @@ class Service:
                     f"Ticket {ticket_id} is still {seen} after {timeout:.0f} s.",
                     "See `harness status`, then the emulator's log for process_ticket.",
                 )
-            time.sleep(POLL_SECONDS)
+            interrupts.sleep(POLL_SECONDS)
 
     def answer(self, body: Mapping[str, object], *, wait: bool = True, timeout: float = 60) -> Answered:
         """Send a ticket and, with ``wait``, follow it to its end."""
@@ -174,7 +182,7 @@ def _expect(response: httpx.Response, status: int) -> httpx.Response:
         told = response.text[:200]
     raise HarnessError(
         f"{response.request.method} {response.request.url.path} answered {response.status_code}: {told}",
-        "`harness status` says whether the stack is healthy; --debug shows more.",
+        _MENDS.get(response.status_code, "The emulator's log says why: `harness status` tells where it is."),
     )
 
 

@@ -6,15 +6,13 @@ deterministic, neither a language model. They show that the mechanics work, not 
 
 from __future__ import annotations
 
+import hashlib
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from harness.paths import REPOSITORY
 from harness.ports import LOOPBACK
 from harness.processes import Child
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NAME = "bedrock"
 PREFERRED_PORT = 4580
@@ -31,10 +29,19 @@ def child(*, folder: Path, port: int) -> Child:
     return Child(
         name=NAME,
         command=(sys.executable, "-m", "harness.bedrock", "--port", str(port)),
-        environment={"PYTHONPATH": str(REPOSITORY)},
+        environment={
+            "PYTHONPATH": str(REPOSITORY),
+            # Makes a running stand-in another one when its code or its word lists changed.
+            "STAND_IN_DIGEST": _digest(),
+        },
         folder=folder,
         scratch=folder / "tmp",
         health_url=f"{url(port)}{HEALTH}",
         start_seconds=30,
         stop_seconds=5,
     )
+
+
+def _digest() -> str:
+    sources = sorted(path for path in Path(__file__).parent.iterdir() if path.is_file())
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

@@ -6,10 +6,13 @@ import asyncio
 import functools
 import time
 from collections import deque
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import botocore.loaders
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ANY = "*"
 _KEPT = 1000
@@ -21,6 +24,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     operation: str = ANY
     """Converse, ConverseStream, InvokeModel, InvokeModelWithResponseStream, ApplyGuardrail, or * for all."""
     model_id: str = ANY
+    contains: str = ""
+    """Only calls with this in one of their texts, so that tests which run side by side do not meet each other's
+    faults; empty for all."""
     error: str | None = None
     """An error of the operation, such as ThrottlingException; None for a call that is only slow."""
     count: Annotated[int, msgspec.Meta(ge=1)] = 1
@@ -29,8 +35,12 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Streams only: let so many chunks go out first; then the error goes into the stream, or without one the
     connection breaks."""
 
-    def concerns(self, operation: str, model_id: str) -> bool:
-        return self.operation in {ANY, operation} and self.model_id in {ANY, model_id}
+    def concerns(self, operation: str, model_id: str, body: object) -> bool:
+        return (
+            self.operation in {ANY, operation}
+            and self.model_id in {ANY, model_id}
+            and (not self.contains or any(self.contains in text for text in _texts(body)))
+        )
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,8 +71,9 @@ class Control:
             raise ValueError(f"no error {fault.error!r}; there are: {', '.join(sorted(known))}")
         self._faults.append(fault)
 
-    def clear_faults(self) -> None:
-        self._faults.clear()
+    def clear_faults(self, contains: str | None = None) -> None:
+        """Forget the faults for calls that hold exactly this; None for all faults."""
+        self._faults = [fault for fault in self._faults if contains not in {None, fault.contains}]
 
     def clear_received(self) -> None:
         self._received.clear()
@@ -77,10 +88,10 @@ class Control:
     def record(self, operation: str, model_id: str, body: object) -> None:
         self._received.append(Received(operation=operation, model_id=model_id, received_at=time.time(), body=body))
 
-    async def take(self, operation: str, model_id: str) -> Fault | None:
+    async def take(self, operation: str, model_id: str, body: object) -> Fault | None:
         """The fault for this call, used up by it, after its latency."""
         for index, fault in enumerate(self._faults):
-            if fault.concerns(operation, model_id):
+            if fault.concerns(operation, model_id, body):
                 if fault.count > 1:
                     self._faults[index] = msgspec.structs.replace(fault, count=fault.count - 1)
                 else:
@@ -88,6 +99,19 @@ class Control:
                 await asyncio.sleep(fault.latency_ms / 1000)
                 return fault
         return None
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in a decoded body, members' names left out."""
+    match value:
+        case str():
+            yield value
+        case list():
+            for element in value:
+                yield from _texts(element)
+        case dict():
+            for element in value.values():
+                yield from _texts(element)
 
 
 @functools.cache

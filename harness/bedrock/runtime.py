@@ -91,7 +91,7 @@ class Runtime:
             case _:
                 raise ServiceError("UnknownOperationException", f"{method} {path} is not in the stand-in")
         self._control.record(name, model_id, body)
-        fault = await self._control.take(name, model_id)
+        fault = await self._control.take(name, model_id, body)
         if fault is not None and fault.error is not None and fault.after_chunks is None:
             return _failure(name, ServiceError(fault.error, "asked for by /_harness/faults"))
         if name != "ApplyGuardrail" and not _MODEL_ID.fullmatch(model_id):
@@ -206,7 +206,7 @@ class Runtime:
                 except (msgspec.MsgspecError, ValueError) as error:
                     return Response(status=400, body=msgspec.json.encode({"message": str(error)}))
             case ("DELETE", "faults"):
-                self._control.clear_faults()
+                self._control.clear_faults(query.get("contains", [None])[0])
             case _:
                 return Response(status=404, body=msgspec.json.encode({"message": f"no {request.method} {name} here"}))
         return Response(status=204)

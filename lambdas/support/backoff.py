@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from support.telemetry import logger
+
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
@@ -24,8 +26,12 @@ class RetryLater:
         self._cap = cap
 
     def postpone(self, receipt_handle: str, receive_count: int) -> None:
-        self._client.change_message_visibility(
-            QueueUrl=self._queue_url,
-            ReceiptHandle=receipt_handle,
-            VisibilityTimeout=pause(receive_count, base=self._base, cap=self._cap),
-        )
+        """Hide the message for its pause; where that fails, the queue's own visibility is the pause."""
+        try:
+            self._client.change_message_visibility(
+                QueueUrl=self._queue_url,
+                ReceiptHandle=receipt_handle,
+                VisibilityTimeout=pause(receive_count, base=self._base, cap=self._cap),
+            )
+        except Exception as error:  # noqa: BLE001 - must not stand before the error that the message failed with
+            logger.warning("not postponed", error=type(error).__name__)

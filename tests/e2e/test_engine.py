@@ -1,4 +1,4 @@
-"""The running stack and the program agree, and what somebody changes behind its back is seen and mended (issue of drift)."""
+"""The running stack and the program agree, and what somebody changes behind its back is mended."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,7 +14,8 @@ from harness import knowledge_base
 
 if TYPE_CHECKING:
     from harness.local_stack import Outputs
-    from harness.service import Service
+    from harness.service import Service, SignIn
+    from tests.e2e.conftest import MakeService
 
 
 def test_a_ticket_becomes_ready_with_a_solution_grounded_in_the_documents(
@@ -29,6 +32,57 @@ def test_a_ticket_becomes_ready_with_a_solution_grounded_in_the_documents(
         assert any(quote in text for text in texts), quote
 
 
+@pytest.mark.parametrize(
+    ("change", "begins"),
+    [
+        (
+            {
+                "lang": "en-US",
+                "asset": {"product_type": "INVERTER", "model": "Solaris H5", "serial": "SNH50001"},
+                "symptom_text": "The inverter lost the communication with the battery and shows E240.",
+                "error_code": "E240",
+            },
+            "According to the technical documentation:",
+        ),
+        (
+            {
+                "lang": "de-DE",
+                "asset": {"product_type": "BATTERY", "model": "Accumula HV15", "serial": "SNHV150001"},
+                "symptom_text": "Die Batterie meldet E518, die Vorladung bricht ab.",
+                "error_code": "E518",
+            },
+            "Laut der technischen Dokumentation:",
+        ),
+    ],
+    ids=["en-US", "de-DE"],
+)
+def test_a_ticket_is_answered_in_its_own_language(
+    customer: Service, request_body: dict[str, object], change: dict[str, object], begins: str
+) -> None:
+    solution = customer.answer(request_body | change).solution
+
+    assert solution is not None
+    assert solution.lang == change["lang"]
+    assert solution.text.startswith(begins)
+    assert solution.steps
+
+
+def test_a_ticket_shows_its_public_fields_and_no_other(customer: Service, request_body: dict[str, object]) -> None:
+    created = customer.create_ticket(request_body)
+    shown = customer.request("GET", f"tickets/{created.ticket_id}").json()
+
+    assert set(shown) == {
+        "ticket_id", "status", "priority", "lang", "asset", "error_code",
+        "created_at", "updated_at", "estimated_completion", "sla_deadline",
+    }  # fmt: skip
+    assert {name: shown[name] for name in ("priority", "lang", "asset", "error_code")} == {
+        name: request_body[name] for name in ("priority", "lang", "asset", "error_code")
+    }
+    opened = datetime.fromisoformat(shown["created_at"])
+    assert datetime.fromisoformat(shown["estimated_completion"]) == opened + timedelta(seconds=120)
+    assert datetime.fromisoformat(shown["sla_deadline"]) == opened + timedelta(hours=8)
+
+
 def test_an_accepted_ticket_tells_where_it_is(customer: Service, request_body: dict[str, object]) -> None:
     response = customer.request("POST", "tickets", json=request_body)
 
@@ -43,6 +97,37 @@ def test_a_repeated_key_gets_the_first_answer(customer: Service, request_body: d
     second = customer.create_ticket(request_body, idempotency_key=key)
 
     assert second == first
+
+
+def test_one_key_at_the_same_time_opens_one_ticket(customer: Service, request_body: dict[str, object]) -> None:
+    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    with ThreadPoolExecutor(5) as pool:
+        calls = [pool.submit(customer.request, "POST", "tickets", json=request_body, headers=headers) for _ in range(5)]
+    responses = [call.result() for call in calls]
+
+    accepted = [response for response in responses if response.status_code == httpx.codes.ACCEPTED]
+    early = [response for response in responses if response.status_code == httpx.codes.CONFLICT]
+    assert len(accepted) + len(early) == 5
+    assert len({response.json()["ticket_id"] for response in accepted}) == 1
+    assert all(int(response.headers["Retry-After"]) > 0 for response in early)
+    opened = customer.request("GET", "tickets", params={"limit": 100}).json()["tickets"]
+    assert [ticket["ticket_id"] for ticket in opened].count(accepted[0].json()["ticket_id"]) == 1
+
+
+def test_a_key_belongs_to_its_caller(
+    customer: Service, sign_in: SignIn, with_token: MakeService, request_body: dict[str, object]
+) -> None:
+    """Two customers, and two people of one customer, may choose the same."""
+    key = uuid.uuid4().hex
+    colleague, stranger = (with_token(sign_in.id_token("customer", number)) for number in ("C1001", "C3003"))
+    theirs = request_body | {"customer": {"id": "C3003", "name": "Bruno Verdi"}}
+    opened = [
+        customer.create_ticket(request_body, idempotency_key=key),
+        colleague.create_ticket(request_body, idempotency_key=key),
+        stranger.create_ticket(theirs, idempotency_key=key),
+    ]
+
+    assert len({ticket.ticket_id for ticket in opened}) == 3
 
 
 def test_a_key_used_for_another_body_is_refused(customer: Service, request_body: dict[str, object]) -> None:

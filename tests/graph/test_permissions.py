@@ -171,4 +171,4 @@ def test_keys_are_used_through_the_service_that_holds_the_data(graph: Graph, acc
 def test_events_are_published_in_the_services_own_name(graph: Graph, access: Access) -> None:
     publisher = graph.one("aws:lambda/function:Function", "publish_events")
     (granted,) = [s for s in access.statements_of(access.role_of(publisher)) if "events:PutEvents" in s["Action"]]
-    assert granted["Condition"] == {"StringEquals": {"events:source": "ai-service.tickets"}}
+    assert granted["Condition"] == {"ForAllValues:StringEquals": {"events:source": "ai-service.tickets"}}

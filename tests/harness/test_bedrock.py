@@ -294,6 +294,26 @@ def test_a_fault_concerns_only_what_it_names(client: BedrockRuntimeClient, harne
         vector(client, "x")
 
 
+def test_a_fault_hits_only_calls_that_hold_its_text(client: BedrockRuntimeClient, harness: httpx.Client) -> None:
+    """Wherever the text stands in the body: in a prompt's blocks, or in a text to embed."""
+    harness.post("/faults", json={"contains": "köder-1", "error": "ThrottlingException", "count": 2})
+    client.converse(modelId=MODEL, messages=message("cavo köder-2"))
+    vector(client, "köder")
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        client.converse(modelId=MODEL, messages=message("cavo köder-1"))
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        vector(client, "ein köder-1")
+    client.converse(modelId=MODEL, messages=message("cavo köder-1"))
+
+
+def test_faults_of_one_text_are_forgotten_without_the_others(harness: httpx.Client) -> None:
+    for text in ("mine", "yours"):
+        harness.post("/faults", json={"contains": text, "error": "ThrottlingException"})
+    harness.delete("/faults", params={"contains": "mine"})
+    (left,) = harness.get("/faults").json()["faults"]
+    assert left["contains"] == "yours"
+
+
 def test_a_call_can_be_made_slow(client: BedrockRuntimeClient, harness: httpx.Client) -> None:
     harness.post("/faults", json={"operation": "InvokeModel", "latency_ms": 300})
     started = time.monotonic()

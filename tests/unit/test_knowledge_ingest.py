@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 from kb_ingest.handler import keys, synchronise
 from support.documents import InvalidDocumentError
 from support.repositories.document_store import DocumentStore
-from support.services.knowledge_ingest import DocumentChangedError, KnowledgeIngest
+from support.services.knowledge_ingest import ATTEMPTS, DocumentChangedError, KnowledgeIngest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -137,8 +138,20 @@ def test_a_document_that_changes_meanwhile_is_done_again(
             s3.delete_object(Bucket=BUCKET, Key=KEY)
 
     index.after_replace = meanwhile
+    ingest.synchronise(KEY)
+    left = [chunk.content for chunk in index.documents.get(KEY, [])]
+    assert left == (["Hum\nIt hums loudly."] if change == "rewritten" else [])
+
+
+def test_a_document_that_never_stops_changing_is_left_to_the_queue(
+    ingest: KnowledgeIngest, s3: S3Client, index: Index
+) -> None:
+    versions = itertools.count()
+    index.after_replace = lambda: put(s3, f"It hums for the {next(versions)}. time.")
+    put(s3, "It hums.")
     with pytest.raises(DocumentChangedError):
         ingest.synchronise(KEY)
+    assert next(versions) == ATTEMPTS
 
 
 def test_one_bad_document_does_not_hold_up_the_others(ingest: KnowledgeIngest, s3: S3Client, index: Index) -> None:

@@ -110,7 +110,8 @@ def test_the_pipeline_normalises_hybrid_searches_only() -> None:
     client = Client({"hits": {"hits": []}})
     index(client).search("fan", [1.0], filters=[], size=5)
     index(client).search("fan", None, filters=[], size=5)
-    assert [how["params"] for _, how in client.calls] == [{"search_pipeline": "hybrid-search"}, {}]
+    index(client).search("…", [0.0, 0.0], filters=[], size=5)
+    assert [how["params"] for _, how in client.calls] == [{"search_pipeline": "hybrid-search"}, {}, {}]
 
 
 def test_snippets_are_escaped_and_about_150_characters() -> None:

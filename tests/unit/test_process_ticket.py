@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from process_ticket.handler import Application, work_off
-from support.backoff import pause
+from support.backoff import RetryLater, pause
 from support.generation import MalformedAnswerError
 from support.services.ticket_processing import Result, TicketMissingError, TicketWork
 
@@ -133,6 +133,21 @@ def test_a_failure_that_cannot_be_told_comes_again() -> None:
 
     app = Application(Processing({"a": TicketMissingError()}), Deaf(), Retry())  # type: ignore[arg-type]  # stubs
     assert work_off(app, [message("a")])["batchItemFailures"]
+
+
+def test_a_pause_that_cannot_be_made_does_not_hide_why_the_message_failed(
+    log_lines: Callable[[], list[dict[str, Any]]],
+) -> None:
+    class Refusing:
+        def change_message_visibility(self, **_: object) -> None:
+            raise throttled("ReceiptHandleIsInvalid")
+
+    retry = RetryLater(Refusing(), "https://queue", base=5, cap=60)  # type: ignore[arg-type]  # a stub
+    app = Application(Processing({"a": MalformedAnswerError()}), Tasks(), retry)  # type: ignore[arg-type]  # stubs
+    assert work_off(app, [message("a")])["batchItemFailures"]
+    logged = {line["message"]: line for line in log_lines()}
+    assert logged["message failed"]["exception_name"] == "MalformedAnswerError"
+    assert logged["not postponed"]["error"] == "ClientError"
 
 
 def test_pauses_double_up_to_the_cap() -> None:

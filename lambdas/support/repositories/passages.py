@@ -62,6 +62,9 @@ class PassageIndex:
         self, text: str, vector: Sequence[float] | None, *, filters: Sequence[Clause], size: int
     ) -> list[Passage]:
         """The ``size`` best passages, best first; without a vector by words alone."""
+        if vector is not None and not any(vector):
+            # A text that says nothing: no cosine is defined for it, and OpenSearch refuses the query.
+            vector = None
         answer = self._client.search(
             index=self._index,
             body=search_body(text, vector, filters=filters, size=size),
@@ -91,7 +94,9 @@ class PassageIndex:
         stale: Clause = {"bool": {"filter": [{"term": {"metadata.source_key": source_key}}]}}
         if ids:
             stale["bool"]["must_not"] = [{"ids": {"values": ids}}]
-        self._client.delete_by_query(index=self._index, body={"query": stale}, params={"refresh": "true"})
+        # A chunk that another run has just written or removed is that run's to settle: it looks at the document again.
+        how = {"refresh": "true", "conflicts": "proceed"}
+        self._client.delete_by_query(index=self._index, body={"query": stale}, params=how)
 
 
 def search_body(text: str, vector: Sequence[float] | None, *, filters: Sequence[Clause], size: int) -> dict[str, Any]:

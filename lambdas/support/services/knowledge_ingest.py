@@ -1,7 +1,8 @@
 """Keeping the index as the bucket is: what an event says is only where to look.
 
 Events come late, twice and out of order. So the object's present state decides: if it is there it is indexed whole, if
-not its chunks are removed; and if it changed meanwhile, the work is done again.
+not its chunks are removed; and if it changed meanwhile, the work is done again. Each run looks at the object after its
+own last write, so of several runs for one document the last to write leaves it as it is.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from support.repositories.document_store import StoredObject
 
 CONCURRENT_EMBEDDINGS: Final = 4
+ATTEMPTS: Final = 5
+"""Runs at once for a document that keeps changing, before it is left to the queue, which waits for minutes."""
 
 
 class DocumentChangedError(Exception):
-    """The document changed while it was being indexed."""
+    """The document changed whenever it was being indexed."""
 
 
 class Objects(Protocol):
@@ -54,17 +57,18 @@ class KnowledgeIngest:
         if not documents.is_document(key):
             logger.info("not a document", key=key)
             return 0
-        stored = self._objects.get(key)
-        made = self._chunks(key, stored) if stored else []
-        if made:
-            self._passages.replace(key, made)
-        else:
-            self._passages.remove(key)
-        if self._objects.version(key) != (stored.version if stored else None):
-            raise DocumentChangedError(key)
-        logger.info("document indexed" if stored else "document removed", key=key, chunks=len(made))
-        count("ChunksIndexed", len(made))
-        return len(made)
+        for _ in range(ATTEMPTS):
+            stored = self._objects.get(key)
+            made = self._chunks(key, stored) if stored else []
+            if made:
+                self._passages.replace(key, made)
+            else:
+                self._passages.remove(key)
+            if self._objects.version(key) == (stored.version if stored else None):
+                logger.info("document indexed" if stored else "document removed", key=key, chunks=len(made))
+                count("ChunksIndexed", len(made))
+                return len(made)
+        raise DocumentChangedError(key)
 
     def _chunks(self, key: str, stored: StoredObject) -> list[Chunk]:
         document = documents.read(key, stored.body, stored.metadata)

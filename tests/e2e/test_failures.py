@@ -1,0 +1,181 @@
+"""What a ticket's caller meets when something goes wrong on its way (spec sections 1 and 3)."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from support.contract import FAILURES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+    from harness.local_stack import LocalStack, Outputs
+    from harness.service import Service
+    from tests.e2e.conftest import Bedrock, Eventually, Problem
+
+WRITE, EMBED = "Converse", "InvokeModel"
+BACK_OFF = 5
+"""Seconds before the first retry."""
+
+
+# --- the model fails
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("AccessDeniedException", "ACCESS_DENIED"),
+        ("ResourceNotFoundException", "MODEL_NOT_FOUND"),
+        ("ValidationException", "INVALID_INPUT"),
+    ],
+)
+def test_an_error_that_no_retry_mends_fails_the_ticket_at_once_and_says_why(
+    customer: Service, bedrock: Bedrock, problem: Problem, request_body: dict[str, Any], error: str, code: str
+) -> None:
+    bedrock.fail(WRITE, error, count=10)
+    answered = customer.answer(request_body)
+
+    assert answered.status == "FAILED"
+    assert len(bedrock.calls(WRITE)) == 1
+    shown = customer.request("GET", f"tickets/{answered.ticket_id}").json()
+    assert shown["failure"] == {"code": code, "message": FAILURES[code]}
+
+    refused = customer.request("GET", f"tickets/{answered.ticket_id}/solution")
+    told = problem(refused, httpx.codes.CONFLICT)
+    assert told.title == "Ticket failed"
+    assert FAILURES[code] in told.detail
+    assert refused.json()["failure"]["code"] == code
+    assert "Retry-After" not in refused.headers
+
+
+@pytest.mark.parametrize(
+    ("operation", "error", "count"),
+    # boto3 itself tries an embedding twice: only then the queue has to.
+    [(WRITE, "ThrottlingException", 1), (EMBED, "ServiceUnavailableException", 2)],
+)
+def test_an_error_that_passes_only_delays_the_ticket(
+    customer: Service, bedrock: Bedrock, request_body: dict[str, Any], operation: str, error: str, count: int
+) -> None:
+    bedrock.fail(operation, error, count=count)
+    answered = customer.answer(request_body)
+
+    assert [change.status for change in answered.changes] == ["PROCESSING", "READY"]
+    assert answered.settled_seconds is not None
+    assert answered.settled_seconds > BACK_OFF
+    assert len(bedrock.calls(operation)) == count + 1
+
+
+def test_a_solution_in_the_making_is_worth_asking_for_later(
+    customer: Service, bedrock: Bedrock, problem: Problem, eventually: Eventually, request_body: dict[str, Any]
+) -> None:
+    bedrock.delay(WRITE, 2)
+    ticket_id = customer.create_ticket(request_body).ticket_id
+    early = customer.request("GET", f"tickets/{ticket_id}/solution")
+
+    assert problem(early, httpx.codes.CONFLICT).title == "Solution not ready"
+    assert int(early.headers["Retry-After"]) > 0
+    eventually(lambda: customer.ticket(ticket_id).status == "READY")
+    assert customer.solution(ticket_id).citations
+
+
+# --- the documents do not help
+
+
+def test_without_a_passage_that_helps_a_person_is_asked_and_nothing_is_invented(
+    customer: Service, bedrock: Bedrock, problem: Problem, request_body: dict[str, Any]
+) -> None:
+    unheard_of = "Quanto costa una bicicletta usata e dove si comprano i biglietti del treno?"
+    answered = customer.answer(request_body | {"symptom_text": f"{unheard_of} {bedrock.word}", "error_code": "E999"})
+
+    assert answered.status == "NEEDS_REVIEW"
+    assert bedrock.calls(WRITE) == []
+    refused = customer.request("GET", f"tickets/{answered.ticket_id}/solution")
+    assert problem(refused, httpx.codes.CONFLICT).title == "Solution not ready"
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+def test_a_symptom_that_says_nothing_is_for_a_person_too(customer: Service, request_body: dict[str, Any]) -> None:
+    assert customer.answer(request_body | {"symptom_text": "??? ??? ???"}).status == "NEEDS_REVIEW"
+
+
+# --- messages that cannot be read
+
+
+class Line:
+    """A queue of the test's own with its failure queue, worked on by a deployed function.
+
+    The real queue hides a failed message longer each time: there, five deliveries take two minutes.
+    """
+
+    def __init__(self, stack: LocalStack, function: str) -> None:
+        self._sqs: SQSClient = stack.client("sqs")
+        self._functions = stack.client("lambda")
+        name = f"e2e-{uuid.uuid4().hex}"
+        self.failed = self._sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
+        target = self._sqs.get_queue_attributes(QueueUrl=self.failed, AttributeNames=["QueueArn"])["Attributes"]
+        redrive = json.dumps({"deadLetterTargetArn": target["QueueArn"], "maxReceiveCount": 2})
+        attributes = {"VisibilityTimeout": "1", "RedrivePolicy": redrive}
+        self.queue = self._sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        source = self._sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]
+        self._mapping = self._functions.create_event_source_mapping(
+            FunctionName=f"{function}:live",
+            EventSourceArn=source["QueueArn"],
+            BatchSize=10,
+            FunctionResponseTypes=["ReportBatchItemFailures"],
+        )["UUID"]
+
+    def send(self, *bodies: str) -> None:
+        """All at once, so that they come as one batch."""
+        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)
+        ]
+        assert not self._sqs.send_message_batch(QueueUrl=self.queue, Entries=entries).get("Failed")
+
+    def ends_with(self, failures: list[str]) -> bool:
+        """Whether nothing is worked on any more, and just these are in the failure queue."""
+        counts = self._sqs.get_queue_attributes(
+            QueueUrl=self.queue,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        answer = self._sqs.receive_message(QueueUrl=self.failed, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        found = [message["Body"] for message in answer.get("Messages", [])]
+        return not any(int(count) for count in counts.values()) and sorted(found) == sorted(failures)
+
+    def close(self) -> None:
+        self._functions.delete_event_source_mapping(UUID=self._mapping)
+        for url in (self.queue, self.failed):
+            self._sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def line(stack: LocalStack, outputs: Outputs, request: pytest.FixtureRequest) -> Iterator[Line]:
+    made = Line(stack, outputs.functions[request.param])
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("line", ["process_ticket"], indirect=True)
+def test_work_that_cannot_be_read_ends_among_the_failures(line: Line, eventually: Eventually) -> None:
+    unreadable = ["not json", '{"ticket_id": "tkt_1', '{"ticket_id": "tkt_000000000000"}', "[]", "a" * 100_000]
+    line.send(*unreadable)
+
+    eventually(lambda: line.ends_with(unreadable))
+
+
+@pytest.mark.parametrize("line", ["kb_ingest"], indirect=True)
+def test_a_message_that_cannot_be_read_does_not_harm_its_neighbours(
+    line: Line, eventually: Eventually, word: str
+) -> None:
+    keys = [f"kb/it/{word}-{number}.md" for number in range(4)]
+    notices = [json.dumps({"Records": [{"s3": {"object": {"key": key}}}]}) for key in keys]
+    line.send(*notices[:2], "not json", *notices[2:], "{}")
+
+    eventually(lambda: line.ends_with(["not json", "{}"]))
