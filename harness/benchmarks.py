@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from components.bundling import bundle
-from harness import demonstration, knowledge_base, many_tickets, stack_file
+from harness import demonstration, import_budget, knowledge_base, many_tickets, stack_file
 from harness.progress import Silent
 from harness.search_modes import MODES
 
@@ -187,6 +187,19 @@ class Bench:
             kept=first == second and max(cold) < 5 and unchanged < 0.1 and packed < 10_000_000,
         )
 
+    def imports(self, _: Progress) -> Figure:
+        """Each API handler imported from its archive, against boto3 with one client, turn by turn in one run."""
+        report = import_budget.measure()
+        return Figure(
+            row="imports",
+            promise="get 1.25 x, create 1.35 x, search 1.5 x of boto3 with one client",
+            measured={
+                each.function: {"ratio": each.ratio, "with_its_client": each.ratio_with_client}
+                for each in report.imports
+            },
+            kept=all(each.within for each in report.imports),
+        )
+
     # --- details
 
     @property
@@ -210,6 +223,7 @@ class Bench:
 Row = Callable[[Bench, "Progress"], Figure]
 ROWS: Final[Mapping[str, Row]] = {
     "bundles": Bench.bundles,
+    "imports": Bench.imports,
     "preview": Bench.preview,
     "handler": Bench.handler,
     "search": Bench.search,

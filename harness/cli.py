@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -32,40 +33,37 @@ def main() -> None:
     # Importing the AWS SDK costs four times as much when its byte code may not be kept.
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal without our signs shows others in their place.
+            stream.reconfigure(errors="replace")
     # Whoever ends us otherwise than by Ctrl-C (a CI job's time limit, a closed terminal) wants it as tidy.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    sys.exit(run(arguments, debug=debug))
+    code = run(arguments, debug=debug)
+    # All that is left is to wait for threads: whoever does not want to ends that without another word.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(code)
 
 
 def run(arguments: list[str], *, debug: bool) -> int:
     """Run the command of ``arguments``; its exit code. Whatever goes wrong is told in one message."""
     try:
         code = _call(arguments)
-    except HarnessError as error:
-        if debug:
-            traceback.print_exc()
-        console.fault(error.message, error.mend)
-        return 1
-    except typer.Abort:
-        console.fault("Nothing was done: the question was not answered with yes.", "Answer y, or give --yes.")
-        return 1
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     except TyperException as error:
         # Without a command the help was shown, and there is nothing to add.
         if told := error.format_message():
             console.fault(told, "Add --help to the command to see what it takes.")
         return error.exit_code
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except Exception as error:  # noqa: BLE001  # the last resort: users get one line, developers --debug
+    except Exception as error:  # noqa: BLE001  # the last resort: users get one message, developers --debug
         if debug:
             traceback.print_exc()
-        console.fault(
-            f"This is a defect of the harness: {type(error).__name__}: {error}",
-            "Run the command again with --debug and report what it prints.",
-        )
+        fault = _fault(error)
+        console.fault(fault.message, fault.mend)
         return 1
     if code == INTERRUPTED:
         console.fault("Interrupted.", "Run the command again: what was done is kept, the rest is done then.")
@@ -75,7 +73,24 @@ def run(arguments: list[str], *, debug: bool) -> int:
 def _call(arguments: list[str]) -> int:
     from harness import commands  # noqa: PLC0415  # takes a second, which Ctrl-C may fall into
 
-    commands.register(app)
+    if not app.registered_commands:
+        commands.register(app)
     # Typer makes Ctrl-C the exit code 130.
     result = app(args=arguments, standalone_mode=False)
     return result if isinstance(result, int) else 0
+
+
+def _fault(error: Exception) -> HarnessError:
+    """What to tell of an error."""
+    match error:
+        case HarnessError():
+            return error
+        case typer.Abort():
+            return HarnessError("Nothing was done: the question was not answered with yes.", "Answer y, or give --yes.")
+        case OSError():
+            return HarnessError(f"The system refused: {error}", "Mend that and run the command again.")
+        case _:
+            return HarnessError(
+                f"This is a defect of the harness: {type(error).__name__}: {error}",
+                "Run the command again with --debug and report what it prints.",
+            )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from harness.progress import Bars, Progress, Silent
@@ -25,8 +26,8 @@ T = TypeVar("T")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 @contextmanager
@@ -42,10 +43,12 @@ def progress(*, json: bool) -> Iterator[Progress]:
 def print_json(document: object) -> None:
     """One document, keys in the order of the fields."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(document, enc_hook=_plain), indent=2).decode() + "\n")
+    # Now, so that a reader who is gone is noticed where it can be handled.
+    sys.stdout.flush()
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """A table whose columns named in ``right`` hold figures."""
+    """A table of cells in Rich's markup, whose columns named in ``right`` hold figures."""
     shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     for column in columns:
         shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
@@ -56,23 +59,26 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
 
 def fields(title: str, values: Mapping[str, object]) -> None:
     """One thing's fields, one a line."""
-    table(title, ("", ""), list(values.items()))
+    table(title, ("", ""), [(name, escape(str(value))) for name, value in values.items()])
 
 
 def highlighted(snippet: str) -> str:
     """A search snippet with its matches in bold; everything else in it is plain text."""
-    return _escape(html.unescape(snippet)).replace("<em>", "[bold]").replace("</em>", "[/]").replace("\n", " ")
+    return escape(html.unescape(snippet)).replace("<em>", "[bold]").replace("</em>", "[/]").replace("\n", " ")
 
 
 def show_changes(run: Run) -> None:
     """What a run changed, or would."""
-    findings = [(finding.level, finding.policy, finding.message) for finding in run.findings]
+    findings = [(finding.level, finding.policy, escape(finding.message)) for finding in run.findings]
     if findings:
         table("Findings", ("level", "rule", "what"), findings)
     if not run.changes:
         out.print(f"No changes: the {len(run.resources)} resources of {run.stack} are as the program says.")
         return
-    rows = [(step.operation, step.kind, step.name, ", ".join(step.replaces or step.changed)) for step in run.changes]
+    rows = [
+        (step.operation, step.kind, escape(step.name), escape(", ".join(step.replaces or step.changed)))
+        for step in run.changes
+    ]
     table(f"{len(rows)} changes", ("", "type", "name", "because of"), rows)
 
 
@@ -84,23 +90,19 @@ def show_status(state: StackStatus) -> None:
             service.name,
             f"[{colours.get(service.state, 'red')}]{service.state}[/]",
             service.url or "",
-            service.log_file or "",
+            escape(str(service.log_file or "")),
         )
         for service in state.services
     ]
     table("Local services", ("service", "state", "address", "log"), rows)
     for service in state.services:
         if service.why:
-            out.print(f"\n[bold]{service.name}[/]: {_escape(service.why)}")
+            out.print(f"\n[bold]{service.name}[/]: {escape(service.why)}")
     out.print(f"\nAPI: {state.api_url or 'nothing is deployed yet: run `make local`'}")
 
 
 def fault(message: str, mend: str) -> None:
-    err.print(f"\n[bold red]✗[/] {_escape(message)}\n  [bold]Mend:[/] {_escape(mend)}")
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
+    err.print(f"\n[bold red]✗[/] {escape(message)}\n  [bold]Mend:[/] {escape(mend)}")
 
 
 def _plain(value: object) -> object:

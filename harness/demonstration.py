@@ -6,6 +6,7 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from rich.markup import escape
 from rich.padding import Padding
 
 from harness import console
@@ -49,12 +50,12 @@ def run(service: Service) -> None:
 
 def show_solution(solution: contract.SolutionView) -> None:
     """Text, steps and where each statement comes from."""
-    console.out.print(Padding(solution.text, (0, 0, 0, 2)))
+    console.out.print(Padding(escape(solution.text), (0, 0, 0, 2)))
     for number, step in enumerate(solution.steps, 1):
-        console.out.print(Padding(f"{number}. {step}", (0, 0, 0, 4)))
+        console.out.print(Padding(escape(f"{number}. {step}"), (0, 0, 0, 4)))
     console.out.print(f"\n  [dim]confidence {solution.confidence:.2f}, {solution.lang}; from:[/]")
     for citation in solution.citations:
-        console.out.print(Padding(f'[dim]{citation.title}: "{citation.quote}"[/]', (0, 0, 0, 4)))
+        console.out.print(Padding(f'[dim]{escape(citation.title)}: "{escape(citation.quote)}"[/]', (0, 0, 0, 4)))
 
 
 def _seconds(since: float) -> str:

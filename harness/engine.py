@@ -21,10 +21,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pulumi
+import yaml
 from pulumi import automation as auto
 
+from components.bundling import BundleError
 from harness.engine_process import EngineCommand, end_orphan, write_plugins
 from harness.errors import HarnessError
+from harness.tracebacks import brief
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,7 +151,7 @@ class Engine:
     # --- how a run goes
 
     def _run(self, operation: str, on_step: OnStep | None, *, refresh: bool) -> Run:
-        listener = _Listener(on_step)
+        listener = _Listener(self.root, on_step)
         started = time.monotonic()
         outputs: Mapping[str, object] = {}
         packs = [str(self.root / "policies")]
@@ -189,17 +192,25 @@ class Engine:
         work_dir = self._workspace()
         plugins = self.state / "plugins"
         write_plugins(plugins)
-        return auto.create_or_select_stack(
-            stack_name=self.stack,
-            project_name=PROJECT,
-            program=program,
-            opts=auto.LocalWorkspaceOptions(
-                work_dir=str(work_dir),
-                pulumi_command=EngineCommand(self.cli, plugins),
-                pulumi_home=str(self.state / "home"),
-                env_vars=self._engine_environment(),
-            ),
-        )
+        try:
+            return auto.create_or_select_stack(
+                stack_name=self.stack,
+                project_name=PROJECT,
+                program=program,
+                opts=auto.LocalWorkspaceOptions(
+                    work_dir=str(work_dir),
+                    pulumi_command=EngineCommand(self.cli, plugins),
+                    pulumi_home=str(self.state / "home"),
+                    env_vars=self._engine_environment(),
+                ),
+            )
+        except (yaml.YAMLError, AttributeError, ValueError) as error:
+            # The SDK reads the file without checking it, and fails in as many ways.
+            raise HarnessError(f"Pulumi.yaml is no project file: {error}", "Correct it.") from error
+        except auto.errors.CommandError as error:
+            raise HarnessError(
+                f"The engine cannot open stack {self.stack}: {_said(error)}", "Mend that and run the command again."
+            ) from error
 
     def _import_ahead(self) -> None:
         """Load the components while the engine starts and refreshes: the SDK below them costs seconds."""
@@ -241,9 +252,10 @@ class Engine:
 
 
 class _Listener:
-    """Collects what the engine says while it runs."""
+    """Collects what the engine says while it runs the program in ``root``."""
 
-    def __init__(self, on_step: OnStep | None) -> None:
+    def __init__(self, root: Path, on_step: OnStep | None) -> None:
+        self._root = root
         self.steps: dict[str, Step] = {}
         self.findings: list[Finding] = []
         self.errors: list[tuple[str | None, str]] = []
@@ -307,15 +319,23 @@ class _Listener:
             lines = [f"{f.policy}: {f.message}" + (f" ({_name(f.urn)})" if f.urn else "") for f in mandatory]
             return HarnessError(f"Policies refuse stack {stack}:\n" + "\n".join(lines), "Mend what each finding names.")
         if self.raised is not None:
-            return HarnessError(
-                f"The program cannot make stack {stack}: {_tell(self.raised)}",
-                "Correct that and run the command again.",
-            )
-        told = [f"{_name(urn)}: {text}" if urn else text for urn, text in self.errors if _worth_telling(text)]
+            return self._tell(stack, self.raised)
+        texts = ((urn, brief(text, self._root)) for urn, text in self.errors if _worth_telling(text))
+        told = [f"{_name(urn)}: {text}" if urn else text for urn, text in texts]
         text = "\n".join(dict.fromkeys(told)) or _said(error)
         return HarnessError(
             f"{operation} of stack {stack} failed:\n{text}",
-            "Mend the cause and run the command again: what was done is kept.",
+            "Mend the cause and run the command again" + (": what was done is kept." if operation == "up" else "."),
+        )
+
+    def _tell(self, stack: str, raised: BaseException) -> HarnessError:
+        """A `RunError` speaks to the user; anything else is a mistake in the program, so it is told where."""
+        if isinstance(raised.__cause__, BundleError):
+            return HarnessError(raised.__cause__.message, raised.__cause__.mend)
+        text = str(raised) if isinstance(raised, pulumi.RunError) else "".join(traceback.format_exception(raised))
+        return HarnessError(
+            f"The program cannot make stack {stack}: {brief(text, self._root)}",
+            "Correct that and run the command again.",
         )
 
 
@@ -331,15 +351,6 @@ def _worth_telling(text: str) -> bool:
 def _said(error: auto.errors.CommandError) -> str:
     """What the CLI wrote to standard error: all there is where the engine did not even start."""
     return str(error).rpartition("\n stderr: ")[2].strip().removeprefix("error: ") or "it did not say why"
-
-
-def _tell(error: BaseException) -> str:
-    """A `RunError` speaks to the user; anything else is a fault of the program, so it is shown where."""
-    if isinstance(error, pulumi.RunError):
-        return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
 
 
 def _name(urn: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What a cold start spends on importing each API handler, measured from the bundles (issue 3, "cold import").
+"""What a cold start spends on importing each API handler, measured from the bundles.
 
 Run as ``python -m harness.import_budget``: prints the figures as one JSON document, and fails if a budget is exceeded.
 """

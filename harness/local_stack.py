@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 import shutil
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import httpx
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 
 from components.bundling import BundleError, bundle
-from harness import aws, demonstration, interrupts, knowledge_base, stack_file, toolchain
+from harness import aws, demonstration, import_check, interrupts, knowledge_base, stack_file, toolchain
 from harness.engine import Engine, Run
 from harness.errors import HarnessError
 from harness.knowledge_loader import KnowledgeLoader, Loaded
+from harness.locks import exclusive
 from harness.paths import Paths
 from harness.search_modes import SearchModes
 from harness.service import Service, SignIn
@@ -84,6 +87,11 @@ class LocalStack:
     def services(self) -> LocalServices:
         return LocalServices(self.paths, self.region)
 
+    @property
+    def _standing(self) -> LocalServices:
+        """The services to look at or to stop, which must be possible whatever the settings say."""
+        return LocalServices(self.paths, region="")
+
     # --- life
 
     def up(self, progress: Progress) -> Deployed:
@@ -97,27 +105,40 @@ class LocalStack:
 
     def down(self, progress: Progress) -> tuple[str, ...]:
         """Stop every service; the names of those that ran."""
-        with self.services.alone("harness down"):
-            running = tuple(service.name for service in self.services.status() if service.pid is not None)
-            self.services.stop(progress)
+        services = self._standing
+        with services.alone("harness down"):
+            running = tuple(service.name for service in services.status() if service.pid is not None)
+            services.stop(progress)
             return running
 
     def reset(self, progress: Progress) -> None:
         """Stop every service and delete all that the stack stored."""
-        with self.services.alone("harness reset"):
-            self.services.reset(progress)
+        services = self._standing
+        with services.alone("harness reset"):
+            services.reset(progress)
             shutil.rmtree(self.paths.local / "engine", ignore_errors=True)
             self._outputs_file.unlink(missing_ok=True)
 
     def status(self) -> StackStatus:
-        deployed = self._outputs_file.exists()
-        return StackStatus(services=self.services.status(), api_url=self.outputs().api_url if deployed else None)
+        api_url = None
+        with suppress(HarnessError):
+            api_url = self.outputs().api_url
+        return StackStatus(services=self._standing.status(), api_url=api_url)
 
     def preview(self, stack: str, progress: Progress) -> Run:
-        """What an `up` of any stack would change; nothing but ``local`` has a state here, so all of it is new there."""
+        """What an `up` of any stack would change; nothing but ``local`` has a state here, so all of it is new there.
+
+        Raises:
+            HarnessError: there is no such stack, its settings are wrong, or the program cannot make it.
+        """
+        # Before anything that takes time.
+        stack_file.read(self.paths.root, stack)
         cli = toolchain.ensure_pulumi(self.paths, progress)
         if stack != STACK:
-            return self._run(self._engine(cli, stack, None), "preview", progress, refresh=False)
+            # Two at a time would get in each other's way.
+            lock = self.paths.local / "previews" / f"{stack}.lock"
+            with exclusive(lock, on_wait=lambda: progress.start(f"Preview {stack}")):
+                return self._run(self._engine(cli, stack, None), "preview", progress, refresh=False)
         running = all(service.state == "running" for service in self.services.status())
         endpoint = self.services.endpoints().emulator if running else None
         with self.services.alone("harness preview"):
@@ -144,14 +165,17 @@ class LocalStack:
     def as_customer(self, customer_id: str = demonstration.CUSTOMER_ID) -> Iterator[Service]:
         """The API, signed in as a customer."""
         outputs = self.outputs()
-        with Service(outputs.api_url, self._sign_in(outputs).id_token("customer", customer_id)) as service:
+        with (
+            _answering(),
+            Service(outputs.api_url, self._sign_in(outputs).id_token("customer", customer_id)) as service,
+        ):
             yield service
 
     @contextmanager
     def as_operator(self) -> Iterator[Service]:
         """The API, signed in as an operator."""
         outputs = self.outputs()
-        with Service(outputs.api_url, self._sign_in(outputs).id_token("operator")) as service:
+        with _answering(), Service(outputs.api_url, self._sign_in(outputs).id_token("operator")) as service:
             yield service
 
     def client(self, service: str) -> Any:
@@ -181,13 +205,20 @@ class LocalStack:
         with ThreadPoolExecutor(thread_name_prefix="prepare") as pool:
             try:
                 cli = pool.submit(toolchain.ensure_pulumi, self.paths, progress)
-                archives = pool.submit(make_bundles, STACK, self.paths.root, progress)
-                endpoints = self.services.start(progress)
-                archives.result()
-                return cli.result(), endpoints
+                archives = pool.submit(self._archives, progress)
+                endpoints = pool.submit(self.services.start, progress)
+                for done in as_completed((cli, archives, endpoints)):
+                    # Stopped because another failed, which says why.
+                    with suppress(interrupts.StopRequestedError):
+                        done.result()
             except BaseException:
                 interrupts.interrupt()
                 raise
+            return cli.result(), endpoints.result()
+
+    def _archives(self, progress: Progress) -> None:
+        bundles = make_bundles(STACK, self.paths.root, progress)
+        import_check.check(bundles, self.paths.root, self.paths.local / "imported")
 
     def _deploy(self, cli: Path, endpoints: Endpoints, progress: Progress) -> Run:
         return self._run(self._engine(cli, STACK, endpoints.emulator), "up", progress, refresh=True)
@@ -214,12 +245,25 @@ class LocalStack:
             search_url=endpoints.search,
             index=outputs.search_index,
         )
-        return loader.load({document.key: document.text for document in knowledge_base.documents()}, progress)
+        with _answering():
+            return loader.load({document.key: document.text for document in knowledge_base.documents()}, progress)
 
     def _sign_in(self, outputs: Outputs) -> SignIn:
         endpoint = self.services.endpoints().emulator
         cognito = self.session().client("cognito-idp", endpoint_url=endpoint, config=aws.config())
         return SignIn(cognito, outputs.user_pool_id, outputs.user_pool_client_id)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """What the local services answer against all expectation is a fault of the stack: say so."""
+    try:
+        yield
+    except (BotoCoreError, ClientError, httpx.HTTPError) as error:
+        raise HarnessError(
+            f"The local stack does not answer as it should: {error}",
+            "See `harness status`; `harness up` mends what is not as the program says.",
+        ) from error
 
 
 def make_bundles(stack: str, root: Path, progress: Progress) -> Bundles:

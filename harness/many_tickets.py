@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness import interrupts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -44,7 +46,12 @@ def send(
         return answered
 
     with ThreadPoolExecutor(concurrency) as pool:
-        answered = list(pool.map(one, bodies))
+        try:
+            answered = list(pool.map(one, bodies))
+        except BaseException:
+            # Nobody waits for the other tickets.
+            interrupts.interrupt()
+            raise
     progress.finish(title)
     return answered
 

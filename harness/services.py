@@ -123,8 +123,10 @@ class LocalServices:
         """
         wrong = [status for status in self.status() if status.state != "running"]
         if wrong:
+            # Without the end of the log: `harness status` shows it.
             told = "; ".join(
-                f"{status.name} is {status.state}{': ' if status.why else ''}{status.why}" for status in wrong
+                f"{status.name} is {status.state}: {status.why.partition(';')[0]}".removesuffix(": ")
+                for status in wrong
             )
             raise HarnessError(f"The local stack is not up: {told}.", "Run `make local` or `harness up`.")
         return self._endpoints(ports.read(self._ports_file), search_node.chosen_url())

@@ -35,19 +35,27 @@ def config(root: Path, stack: str) -> dict[str, str]:
     """The configuration of ``stack`` as the engine passes it to the program, unchecked.
 
     Raises:
-        HarnessError: there is no such stack, or its file has no configuration.
+        HarnessError: there is no such stack, or its file has no settings.
     """
     file = root / f"Pulumi.{stack}.yaml"
     if not file.exists():
         known = ", ".join(names(root))
         raise HarnessError(f"There is no stack {stack!r}: {file.name} is missing.", f"Stacks are: {known}.")
     try:
-        found = yaml.safe_load(file.read_text())["config"]
-        return {key: _text(value) for key, value in found.items()}
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise HarnessError(f"{file.name} cannot be read: {error}", "Give it a `config:` section in YAML.") from error
+        found = yaml.safe_load(file.read_bytes())
+    except yaml.YAMLError as error:
+        raise HarnessError(f"{file.name} is not YAML: {error}", "Correct the line that is named.") from error
+    values = found.get("config") if isinstance(found, dict) else None
+    if not isinstance(values, dict):
+        raise HarnessError(f"{file.name} has no settings.", "Give it a `config:` section, as the other stacks have.")
+    return {_key(str(key)): _text(value) for key, value in values.items()}
+
+
+def _key(name: str) -> str:
+    """A name without a namespace is one of the project's."""
+    return name if ":" in name else f"{settings.NAMESPACE}:{name}"
 
 
 def _text(value: object) -> str:
     """Scalars and structures as the engine passes them: strings as they are, everything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from typing import Annotated
@@ -97,18 +96,11 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = F
 def test(context: typer.Context) -> None:
     """Bring the stack up and run every test; what follows is handed to pytest."""
     _bring_up(LocalStack(), json=False)
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--numprocesses",
-        str(os.cpu_count() or 1),
-        "--dist",
-        "loadgroup",
-        *context.args,
-    ]
-    raise typer.Exit(subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode)
+    arguments = ["--numprocesses", str(os.cpu_count() or 1), "--dist", "loadgroup", *context.args]
+    sys.stdout.flush()
+    os.chdir(REPOSITORY)
+    # We become pytest: a Ctrl-C is its own, and it stops what its tests have started.
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606 - our interpreter, no shell
 
 
 def _bring_up(stack: LocalStack, *, json: bool) -> Deployed:

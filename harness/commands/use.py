@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, get_args
 
 import msgspec
 import typer
+from rich.markup import escape
 
 from harness import console, demonstration, knowledge_base, many_tickets
 from harness.console import Json
@@ -15,6 +17,8 @@ from harness.local_stack import LocalStack
 from harness.search_evaluation import Metrics
 from harness.search_modes import MODES
 from support import contract
+from support.decoding import decode_body
+from support.problems import InvalidRequestError
 
 ticket = typer.Typer(help="Tickets, sent and read through API Gateway.", no_args_is_help=True)
 
@@ -43,6 +47,7 @@ def create(
 ) -> None:
     """Open a ticket as a customer; with --wait, follow it until it is READY, NEEDS_REVIEW or FAILED."""
     request = _read(body) if body else _request(symptom, priority, lang)
+    _check(request, contract.CreateTicketRequest)
     with LocalStack().as_customer() as service, console.progress(json=json) as progress:
         answered = many_tickets.send(service, [request] * count, concurrency, progress, wait=wait, timeout=timeout)
     if json:
@@ -96,13 +101,16 @@ def search(
         return
     if query is None:
         raise HarnessError("There is nothing to search for.", "Give a query, or --evaluate.")
+    _check({"query": query, "max_results": max_results}, contract.KbSearchRequest)
     with LocalStack().as_operator() as service:
         found = service.search(query, max_results=max_results)
     if json:
         console.print_json(found)
         return
     for result in found.results:
-        console.out.print(f"[bold]{result.source_title}[/]  [dim]{result.score:.3f}  {result.metadata.source_key}[/]")
+        console.out.print(
+            f"[bold]{escape(result.source_title)}[/]  [dim]{result.score:.3f}  {result.metadata.source_key}[/]"
+        )
         console.out.print(f"  {console.highlighted(result.snippet)}")
     if not found.results:
         console.out.print("Nothing was found.")
@@ -129,6 +137,15 @@ def _read(file: Path) -> dict[str, object]:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, object])
     except (OSError, msgspec.MsgspecError) as error:
         raise HarnessError(f"{file} cannot be read: {error}", "Name a file that holds one JSON object.") from error
+
+
+def _check(request: Mapping[str, object], type_: type[msgspec.Struct]) -> None:
+    """Refuse what the API would refuse: the gateway's own answer does not say what is wrong."""
+    try:
+        decode_body(msgspec.json.encode(request), type_)
+    except InvalidRequestError as error:
+        faults = "\n".join(f"  {fault.path.removeprefix('$.')}: {fault.message}" for fault in error.errors)
+        raise HarnessError(f"The request does not follow the contract:\n{faults}", "Correct each of them.") from error
 
 
 def _request(symptom: str | None, priority: str, lang: str | None) -> dict[str, object]:
