@@ -5,7 +5,7 @@
 PYTHON ?= python3
 INSTALLED := .venv/.installed
 HARNESS := .venv/bin/harness
-SOURCES := __main__.py components harness lambdas policies tests
+SOURCES := __main__.py client components harness lambdas policies tests
 
 # Importing the AWS SDK for Pulumi takes seconds unless its byte code may be kept.
 unexport PYTHONDONTWRITEBYTECODE

@@ -5,13 +5,15 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from harness import parity
+from harness import client_types, parity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType({"docs/parity.md": parity.document})
+DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
+    {"docs/parity.md": parity.document, client_types.PATH: client_types.document}
+)
 """Path in the repository -> what makes its text."""
 
 
