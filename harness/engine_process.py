@@ -109,7 +109,7 @@ def _is_engine(pid: int) -> bool:
     try:
         process = psutil.Process(pid)
         return process.name() == "pulumi" and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+    except psutil.Error:
         return False
 
 

@@ -7,10 +7,11 @@ import json
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,6 +21,7 @@ import pytest
 from components.bundling import Archive, Bundles, limits
 from harness import bedrock, console, import_check, interrupts, layout, stack_file, toolchain
 from harness.commands import stack as stack_commands
+from harness.engine import Engine, Run
 from harness.errors import HarnessError
 from harness.local_stack import LocalStack, Outputs
 from harness.paths import REPOSITORY
@@ -30,6 +32,7 @@ from harness.services import LocalServices
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from harness.engine import OnStep
     from harness.paths import Paths
     from harness.progress import Progress
     from tests.harness.conftest import CommandLine, Done
@@ -182,6 +185,12 @@ def test_a_reader_who_is_gone_is_no_fault(clone: CommandLine) -> None:
         assert process.stderr.read() == ""
 
 
+def test_a_terminal_without_our_signs_is_written_to_all_the_same(clone: CommandLine) -> None:
+    done = clone("bundle", "--stack", "prod", PYTHONIOENCODING="ascii")
+    assert (done.code, done.err) == (0, "")
+    assert "Archives ?" in done.out
+
+
 # --- the state of the stack
 
 
@@ -254,6 +263,24 @@ def test_a_second_run_is_told_who_is_at_work(call: Call, paths: Paths) -> None:
         for command in ("up", "down", "preview"):
             told = fault(call(command, "--json"))
             assert f"Another run is at work on {paths.local}: harness up, process {os.getpid()}" in told
+
+
+def test_previews_of_one_stack_wait_for_each_other(
+    paths: Paths, silent: Progress, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    alone = Lock()
+
+    def preview(engine: Engine, _on_step: OnStep, *, refresh: bool) -> Run:
+        assert alone.acquire(blocking=False)
+        time.sleep(0.1)
+        alone.release()
+        return Run(stack=engine.stack, operation="preview", seconds=0.1, steps=(), findings=())
+
+    monkeypatch.setattr(toolchain, "ensure_pulumi", lambda *_: tmp_path)
+    monkeypatch.setattr(Engine, "preview", preview)
+    with ThreadPoolExecutor(3) as pool:
+        runs = [pool.submit(LocalStack(paths).preview, "prod", silent) for _ in range(3)]
+    assert [run.result().stack for run in runs] == ["prod"] * 3
 
 
 def test_a_reset_asks_first(call: Call, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
