@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import boto3
-
     from components.bundling import Bundles
     from harness.engine import Step
     from harness.progress import Progress
@@ -157,10 +155,6 @@ class LocalStack:
         except (FileNotFoundError, msgspec.MsgspecError) as error:
             raise HarnessError("Nothing is deployed here.", "Run `make local` or `harness up` first.") from error
 
-    def session(self) -> boto3.Session:
-        """The emulator's administrator; clients need ``endpoint_url=endpoints().emulator``."""
-        return aws.session(self.region)
-
     @contextmanager
     def as_customer(self, customer_id: str = demonstration.CUSTOMER_ID) -> Iterator[Service]:
         """The API, signed in as a customer."""
@@ -180,21 +174,23 @@ class LocalStack:
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator's administrator; its type is boto3's to know."""
-        endpoint = self.services.endpoints().emulator
-        return self.session().client(service, endpoint_url=endpoint, config=aws.config())  # type: ignore[call-overload]  # any name
+        return self._client(service, self.services.endpoints().emulator)
 
     def search_modes(self) -> SearchModes:
         """The deployed index, searched with the functions' own queries."""
         outputs, endpoints = self.outputs(), self.services.endpoints()
-        bedrock = self.session().client("bedrock-runtime", endpoint_url=endpoints.bedrock, config=aws.config())
         return SearchModes(
             client=opensearch(endpoints.search),
             index=outputs.search_index,
             pipeline=outputs.search_pipeline,
-            embedder=Embedder(bedrock, outputs.embedding_model_id),
+            embedder=Embedder(self._client("bedrock-runtime", endpoints.bedrock), outputs.embedding_model_id),
         )
 
     # --- details
+
+    def _client(self, service: str, endpoint: str) -> Any:
+        """The only way to a client here: none without a local endpoint, which would be AWS's own."""
+        return aws.session(self.region).client(service, endpoint_url=endpoint, config=aws.config())  # type: ignore[call-overload]  # any name
 
     @property
     def _outputs_file(self) -> Path:
@@ -240,7 +236,7 @@ class LocalStack:
 
     def _load_documents(self, outputs: Outputs, endpoints: Endpoints, progress: Progress) -> Loaded:
         loader = KnowledgeLoader(
-            s3=self.session().client("s3", endpoint_url=endpoints.emulator, config=aws.config()),
+            s3=self._client("s3", endpoints.emulator),
             bucket=outputs.kb_bucket,
             search_url=endpoints.search,
             index=outputs.search_index,
@@ -249,9 +245,7 @@ class LocalStack:
             return loader.load({document.key: document.text for document in knowledge_base.documents()}, progress)
 
     def _sign_in(self, outputs: Outputs) -> SignIn:
-        endpoint = self.services.endpoints().emulator
-        cognito = self.session().client("cognito-idp", endpoint_url=endpoint, config=aws.config())
-        return SignIn(cognito, outputs.user_pool_id, outputs.user_pool_client_id)
+        return SignIn(self.client("cognito-idp"), outputs.user_pool_id, outputs.user_pool_client_id)
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from support import contract
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    import boto3
     from types_boto3_s3 import S3Client
 
     from harness.local_stack import Outputs
@@ -47,12 +46,6 @@ def stack() -> LocalStack:
 @pytest.fixture(scope="session")
 def outputs(stack: LocalStack) -> Outputs:
     return stack.outputs()
-
-
-@pytest.fixture(scope="session")
-def aws(stack: LocalStack) -> boto3.Session:
-    """The emulator's root: what an administrator would see."""
-    return stack.session()
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,6 @@ import pytest
 from harness.progress import Silent
 
 if TYPE_CHECKING:
-    import boto3
-
     from harness.engine import Run
     from harness.local_stack import LocalStack, Outputs
 
@@ -30,7 +28,7 @@ def test_a_stack_that_is_up_needs_no_change(stack: LocalStack) -> None:
     assert changed(stack.preview("local", Silent())) == set()
 
 
-def test_a_deleted_queue_is_seen_and_comes_back(stack: LocalStack, aws: boto3.Session) -> None:
+def test_a_deleted_queue_is_seen_and_comes_back(stack: LocalStack) -> None:
     sqs = stack.client("sqs")
     sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"])
 
