@@ -39,6 +39,8 @@ _INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "D
 """What a service gets of the user's environment: no credentials, no proxies, no wishes about Python."""
 _COULD_NOT_START = 127
 _UNSUPERVISED_STOP_SECONDS = 20.0
+_LAST_WORDS_SECONDS = 5.0
+"""What a supervisor gets to write down how its service ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,9 +169,13 @@ class Processes:
         record = self._read(name)
         if record is None:
             return Stopped()
+        service = record.service.find() if record.service else None
+        if service is None:
+            # The supervisor may be about to write down how it ended; or has, since the record was read.
+            _await_end(record.supervisor, seconds=_LAST_WORDS_SECONDS)
+            record = self._read(name) or record
         if record.exit_code is not None:
             return Dead(why=f"{_ending(record.exit_code)} at {record.ended}")
-        service = record.service.find() if record.service else None
         if service is None:
             return Dead(why="it is gone and left no exit code: the machine was restarted, or its supervisor was killed")
         return Running(pid=service.pid, fingerprint=record.fingerprint)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from hypothesis import settings
+
 # Before anything of AWS or Powertools is imported: both read the environment when they are.
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
@@ -17,3 +19,9 @@ os.environ.update(
     POWERTOOLS_METRICS_FUNCTION_NAME="support-test-function",
 )
 os.environ.pop("AWS_PROFILE", None)
+
+# The same examples on every run, so that a change is judged by what it changes. `pytest --hypothesis-profile=explore`
+# draws new ones, ten times as many. Neither measures time: the machine may be busy.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=1000, deadline=None)
+settings.load_profile("repeatable")

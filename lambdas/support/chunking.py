@@ -20,7 +20,7 @@ OVERLAP_CHARACTERS: Final = 150
 _HEADING: Final = re.compile(r"#{1,6}\s+(?P<title>.+?)\s*#*$")
 _FENCE: Final = re.compile(r"\s*(```|~~~)")
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?:;])\s+")
-_WHITE_SPACE: Final = re.compile(r"\s+")
+_SEPARATORS: Final = (_SENTENCE_END, re.compile(r"\s+"))
 
 
 class _Section(NamedTuple):
@@ -67,17 +67,15 @@ def _pack(section: _Section) -> Iterator[str]:
         yield f"{heading}\n{current}".strip()
 
 
-def _cut(paragraph: str, limit: int) -> Iterator[str]:
-    """The paragraph, or its sentences, its words or its characters, each joined up to the limit."""
-    if len(paragraph) <= limit:
-        yield paragraph
-        return
-    for separator in (_SENTENCE_END, _WHITE_SPACE):
-        parts = separator.split(paragraph)
-        if max(map(len, parts)) <= limit:
-            yield from _join(parts, limit)
-            return
-    yield from (paragraph[start : start + limit] for start in range(0, len(paragraph), limit))
+def _cut(text: str, limit: int, separators: tuple[re.Pattern[str], ...] = _SEPARATORS) -> Iterator[str]:
+    """The text in pieces within the limit: between sentences; a sentence too long between words; a word anywhere."""
+    if len(text) <= limit:
+        yield text
+    elif separators:
+        first, *others = separators
+        yield from _join([piece for part in first.split(text) for piece in _cut(part, limit, tuple(others))], limit)
+    else:
+        yield from (text[start : start + limit] for start in range(0, len(text), limit))
 
 
 def _join(parts: list[str], limit: int) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy_support_client import (
@@ -65,7 +65,6 @@ def test_signatures_are_those_of_the_specification(
     assert HmacCredentials(api_key, secret).header(now) == f"Bearer {api_key}:{signature}:{timestamp}"
 
 
-@settings(deadline=None)
 @given(
     api_key=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40),
     secret=st.text(max_size=40),

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy_support_client import errors
@@ -103,7 +103,6 @@ def test_what_is_no_problem_document_is_told_by_its_status(status: int, kind: ty
     assert (error.status, error.request_id, error.problem.type) == (status, "edge-1", "about:blank")
 
 
-@settings(deadline=None)
 @given(status=st.integers(300, 599), content=st.one_of(st.binary(max_size=200), st.just(b"[" * 5000)))
 def test_no_body_breaks_the_reader(status: int, content: bytes) -> None:
     error = api_error(answer(status, content), now=0)

@@ -57,14 +57,12 @@ def test_a_date_that_is_past_asks_for_no_wait(clock: Any) -> None:
     assert retry_after(http_date(clock.now() - 100), now=clock.now()) == 0
 
 
-@settings(deadline=None)
 @given(value=st.text(max_size=60))
 def test_no_header_breaks_the_reader(value: str) -> None:
     asked = retry_after(value, now=0.0)
     assert asked is None or asked >= 0
 
 
-@settings(deadline=None)
 @given(seconds=st.integers(0, 4_000_000_000), now=st.integers(0, 4_000_000_000))
 def test_a_date_asks_for_the_time_until_then(seconds: int, now: int) -> None:
     assert retry_after(http_date(seconds), now=now) == max(0, seconds - now)
@@ -81,7 +79,6 @@ def test_a_wait_that_outlasts_the_deadline_is_not_begun(callers: Any, service: A
 # --- backoff
 
 
-@settings(deadline=None)
 @given(
     attempts=st.integers(1, 60),
     base=st.floats(0, 100),
@@ -112,7 +109,7 @@ def test_jitter_is_full(clock: Any) -> None:
         assert [tries.after(NoAnswerError()), tries.after(NoAnswerError())] == [chance, 2 * chance]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(status=st.sampled_from([429, 502, 503, 504]), attempts=st.integers(1, 6), seed=st.integers(0, 1000))
 def test_a_call_is_tried_as_often_as_the_policy_says_and_no_longer_than_the_deadline(
     callers: Any, service: Any, clock: Any, status: int, attempts: int, seed: int

@@ -64,7 +64,7 @@ def told(draw: st.DrawFn) -> tuple[str, list[Event]]:
     return written, events
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(stream=told(), cuts=st.lists(st.integers(0, 10_000), max_size=40))
 def test_what_was_told_is_read_in_any_pieces(stream: tuple[str, list[Event]], cuts: list[int]) -> None:
     written, events = stream
@@ -78,7 +78,7 @@ torn = st.sampled_from([b"\xef\xbb\xbf", b"\xf0\x9f", b"\x94\x8c", b"\xff", b"\x
 noise = st.lists(st.one_of(syntax, torn), max_size=40).map(b"".join)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(stream=st.one_of(noise, st.binary(max_size=60)), cuts=st.lists(st.integers(0, 10_000), max_size=40))
 def test_any_bytes_are_read_as_the_standard_says_in_any_pieces(stream: bytes, cuts: list[int]) -> None:
     assert read(pieces(stream, cuts)) == specified(stream)

@@ -67,7 +67,7 @@ def test_events_come_typed_in_order_and_without_heartbeats(
     assert seen.headers["accept"] == "text/event-stream"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cuts=st.lists(st.integers(0, 10_000), max_size=12), contents=st.lists(st.text(max_size=6), max_size=4))
 def test_the_pieces_it_comes_in_change_nothing(
     callers: Any, service: Any, cuts: list[int], contents: list[str]

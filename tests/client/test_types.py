@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy_support_client import types
@@ -96,7 +96,6 @@ def sample(type_: msgspec.inspect.Type) -> st.SearchStrategy[Any]:  # noqa: PLR0
 
 
 @pytest.mark.parametrize("theirs", ANSWERS)
-@settings(deadline=None)
 @given(data=st.data())
 def test_what_a_newer_service_answers_is_read(theirs: type[msgspec.Struct], data: st.DataObject) -> None:
     answered = data.draw(sample(msgspec.inspect.type_info(theirs)))

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -124,6 +125,21 @@ def test_a_service_that_was_killed_says_by_what(
     assert isinstance(state, Dead)
     assert why in state.why
     assert processes.start(child)
+
+
+def test_who_asks_before_the_supervisor_has_written_how_it_ended_waits_for_it(
+    processes: Processes, child: Child
+) -> None:
+    processes.start(child)
+    pid = pid_of(processes)
+    supervisor = psutil.Process(pid).ppid()
+    os.kill(supervisor, signal.SIGSTOP)
+    os.kill(pid, signal.SIGKILL)
+    threading.Timer(0.3, os.kill, (supervisor, signal.SIGCONT)).start()
+    assert eventually(lambda: not isinstance(processes.state("web"), Running))
+    state = processes.state("web")
+    assert isinstance(state, Dead)
+    assert "ended by SIGKILL" in state.why
 
 
 def test_a_service_that_ends_while_starting_shows_the_end_of_its_log(processes: Processes, child: Child) -> None:
