@@ -9,7 +9,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_aws as aws
 
-from components import events, functions, iam, knowledge_base, models, search, settings
+from components import events, functions, iam, knowledge_base, models, openapi, search, settings
 from components.alarms import AlarmTopic, AlarmTopicArgs
 from components.api import Api, ApiArgs
 from components.functions import Function, FunctionArgs, Layers, LayersArgs, Platform
@@ -83,6 +83,7 @@ language = models.LanguageModels("models", models.LanguageModelsArgs(names=names
 # --- messages: queues, workflow, events
 
 KB_INGEST_TIMEOUT = 120
+FEEDBACK_TIMEOUT = 30
 
 ticket_queue = WorkQueue(
     "ticket-queue",
@@ -106,6 +107,18 @@ ingest_queue = WorkQueue(
         max_receives=timings.max_receives,
         alarm_topic_arn=alarms.arn,
         producers=(knowledge_base.producer(names),),
+    ),
+    on_aws,
+)
+feedback_queue = WorkQueue(
+    "feedback-queue",
+    WorkQueueArgs(
+        names=names,
+        key=keys.queues,
+        thing="feedback",
+        visibility_timeout=VISIBILITY_PER_TIMEOUT * FEEDBACK_TIMEOUT,
+        max_receives=timings.max_receives,
+        alarm_topic_arn=alarms.arn,
     ),
     on_aws,
 )
@@ -152,6 +165,11 @@ platform = Platform(
     reserved_concurrency=config.functions.reserved_concurrency,
 )
 for_pages = {"CORS_ALLOWED_ORIGINS": ",".join(config.api.cors_allowed_origins)}
+for_generation: dict[str, pulumi.Input[str]] = {
+    "GENERATION_MODEL_ID": language.generation_model_id,
+    "GUARDRAIL_ID": language.guardrail_id,
+    "GUARDRAIL_VERSION": language.guardrail_version,
+}
 for_search: dict[str, pulumi.Input[str]] = {"OPENSEARCH_ENDPOINT": domain.endpoint, "SEARCH_INDEX": search.INDEX}
 
 create_ticket = Function(
@@ -219,6 +237,42 @@ get_solution = Function(
     ),
     on_aws,
 )
+get_solution_stream = Function(
+    "get_solution_stream",
+    FunctionArgs(
+        platform=platform,
+        description="GET /tickets/{id}/solution/stream: a ticket's solution, as the model writes it",
+        memory=1024,
+        timeout=timings.stream_function_timeout,
+        streams=True,
+        environment={
+            **for_pages,
+            **for_generation,
+            "TICKETS_TABLE": tables.tickets.name,
+            "SOLUTIONS_TABLE": tables.solutions.name,
+            "STREAM_SECONDS": str(timings.stream_seconds),
+            "HEARTBEAT_SECONDS": str(timings.heartbeat_comment),
+        },
+        grants=(tables.tickets.items("GetItem"), tables.solutions.items("GetItem"), language.stream()),
+    ),
+    on_aws,
+)
+review_ticket = Function(
+    "review_ticket",
+    FunctionArgs(
+        platform=platform,
+        description="GET and POST /tickets/{id}/review: an operator's verdict on a solution",
+        memory=512,
+        timeout=timings.api_function_timeout,
+        environment={
+            **for_pages,
+            "TICKETS_TABLE": tables.tickets.name,
+            "SOLUTIONS_TABLE": tables.solutions.name,
+        },
+        grants=(tables.tickets.items("GetItem", "UpdateItem"), tables.solutions.items("GetItem", "PutItem")),
+    ),
+    on_aws,
+)
 kb_search = Function(
     "kb_search",
     FunctionArgs(
@@ -261,14 +315,12 @@ process_ticket = Function(
         timeout=timings.process_ticket_timeout,
         environment={
             **for_search,
+            **for_generation,
             "TICKETS_TABLE": tables.tickets.name,
             "SOLUTIONS_TABLE": tables.solutions.name,
             "TICKET_QUEUE_URL": ticket_queue.url,
             "SEARCH_PIPELINE": search.PIPELINE,
             "EMBEDDING_MODEL_ID": models.EMBEDDING_MODEL_ID,
-            "GENERATION_MODEL_ID": language.generation_model_id,
-            "GUARDRAIL_ID": language.guardrail_id,
-            "GUARDRAIL_VERSION": language.guardrail_version,
             "MIN_PASSAGE_SCORE": str(config.models.min_passage_score),
             "BACKOFF_BASE_SECONDS": str(timings.backoff_base),
             "BACKOFF_CAP_SECONDS": str(timings.backoff_cap),
@@ -295,6 +347,36 @@ publish_events = Function(
         timeout=60,
         environment={"EVENT_BUS_NAME": bus.name},
         grants=(tables.tickets.read_stream(), failed_events.send(), bus.publish()),
+    ),
+    on_aws,
+)
+itsm_authorizer = Function(
+    openapi.AUTHORIZER,
+    FunctionArgs(
+        platform=platform,
+        description="Checks the signatures of ITSM partners",
+        memory=256,
+        timeout=10,
+        environment={"API_KEYS_TABLE": tables.api_keys.name, "PARTNER_KEY_ARN": keys.partners.arn},
+        grants=(
+            tables.api_keys.items("GetItem"),
+            # A secret is bound to its partner; for a key that nobody has, a decoy is decrypted, so that both take
+            # the same calls.
+            keys.partners.decrypt_bound("api_key"),
+            keys.partners.encrypt_bound("api_key", "decoy"),
+        ),
+    ),
+    on_aws,
+)
+feedback_writer = Function(
+    "feedback_writer",
+    FunctionArgs(
+        platform=platform,
+        description="Keeps feedback on the caller's own tickets, drops the rest",
+        memory=256,
+        timeout=FEEDBACK_TIMEOUT,
+        environment={"TICKETS_TABLE": tables.tickets.name, "FEEDBACK_TABLE": tables.feedback.name},
+        grants=(feedback_queue.consume(), tables.tickets.items("GetItem"), tables.feedback.items("PutItem")),
     ),
     on_aws,
 )
@@ -351,11 +433,24 @@ QueueSource(
     QueueSourceArgs(queue=ingest_queue, function=kb_ingest, batch_size=5, maximum_concurrency=5),
     on_aws,
 )
+QueueSource(
+    "feedback",
+    QueueSourceArgs(queue=feedback_queue, function=feedback_writer, batch_size=10, maximum_concurrency=5),
+    on_aws,
+)
 StreamSource(
     "ticket-changes", StreamSourceArgs(table=tables.tickets, function=publish_events, failures=failed_events), on_aws
 )
-behind_api = (create_ticket, list_tickets, get_ticket, get_solution, kb_search)
-behind_it = (kb_ingest, process_ticket, publish_events, search_bootstrap)
+behind_api = (
+    create_ticket,
+    list_tickets,
+    get_ticket,
+    get_solution,
+    get_solution_stream,
+    review_ticket,
+    kb_search,
+)
+behind_it = (itsm_authorizer, kb_ingest, process_ticket, feedback_writer, publish_events, search_bootstrap)
 api = Api(
     "api",
     ApiArgs(
@@ -365,6 +460,8 @@ api = Api(
         timings=timings,
         routes=routes.ROUTES,
         functions={function.key: function for function in behind_api},
+        targets={"status": tables.tickets, "feedback": feedback_queue},
+        authorizer=itsm_authorizer,
         identity=identity,
     ),
     on_aws,
@@ -375,6 +472,8 @@ api = Api(
 pulumi.export("region", config.region)
 pulumi.export("api_url", api.url)
 pulumi.export("api_id", api.id)
+pulumi.export("usage_plan_ids", {tier: plan.id for tier, plan in api.usage_plans.items()})
+pulumi.export("partner_key_arn", keys.partners.arn)
 pulumi.export("user_pool_id", identity.pool_id)
 pulumi.export("user_pool_client_id", identity.client_id)
 pulumi.export("kb_bucket", documents.bucket.bucket)
@@ -386,6 +485,8 @@ pulumi.export(
         "tickets-dlq": ticket_queue.failures.url,
         "kb-ingest": ingest_queue.url,
         "kb-ingest-dlq": ingest_queue.failures.url,
+        "feedback": feedback_queue.url,
+        "feedback-dlq": feedback_queue.failures.url,
         "events-dlq": failed_events.url,
         "async-failures": failed_calls.url,
     },

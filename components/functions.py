@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import bundling, iam
+from components.bundling.sources import WRAPPER
 from components.logs import LogPolicy, log_group
 from components.names import ALIAS
 from support import environment as contract
@@ -26,6 +27,8 @@ METRICS_NAMESPACE: Final = "EnergySupport"
 ASYNC_RETRIES: Final = 2
 ASYNC_MAX_AGE: Final = 3600
 """Seconds that an event waits for its retries."""
+STREAMING: Final = {"AWS_LAMBDA_EXEC_WRAPPER": f"/opt/{WRAPPER}"}
+"""Has the runtime loop of the ``support`` layer take over from the managed one, which does not stream (row 41)."""
 _SYSTEM_LEVELS: Final[Mapping[LogLevel, str]] = {"WARNING": "WARN"}
 """Lambda's own names of levels, where they differ."""
 
@@ -110,6 +113,8 @@ class FunctionArgs:
     environment: Mapping[str, pulumi.Input[str]]
     """Exactly the variables that the function's struct in ``support.environment`` names."""
     grants: Sequence[iam.Grant] = ()
+    streams: bool = False
+    """Whether it answers piece by piece; such a function can be called by streaming only."""
     role: aws.iam.Role | None = None
     """A role made before, where something must know it earlier; by default the function's own."""
 
@@ -151,7 +156,13 @@ class Function(pulumi.ComponentResource):
             layers=platform.layers.arns,
             memory_size=args.memory,
             timeout=args.timeout,
-            environment={"variables": {**args.environment, **_powertools(resource_name, platform.log_level)}},
+            environment={
+                "variables": {
+                    **args.environment,
+                    **_powertools(resource_name, platform.log_level),
+                    **(STREAMING if args.streams else {}),
+                }
+            },
             kms_key_arn=platform.environment_key.arn,
             logging_config={
                 "log_group": group.name,

@@ -55,7 +55,7 @@ class KeyUser:
 class KeyArgs:
     names: Names
     data_class: str
-    """Class of data: data, queues, logs, search, cursor."""
+    """Class of data: data, queues, logs, search, cursor, partners."""
     purpose: str
     """What it protects, as the key's description."""
     protect: bool
@@ -109,6 +109,23 @@ class Key(pulumi.ComponentResource):
             conditions={"StringEquals": {"kms:ViaService": f"{service}.{self._names.region}.amazonaws.com"}},
         )
 
+    def decrypt_bound(self, context: str) -> iam.Grant:
+        """Decrypt what is bound to a value of ``context``, a key of the encryption context."""
+        return self._direct("Decrypt", {"StringLike": {f"kms:EncryptionContext:{context}": "*"}})
+
+    def encrypt_bound(self, context: str, value: str) -> iam.Grant:
+        """Encrypt what will be bound to this one value of ``context``."""
+        return self._direct("Encrypt", {"StringEquals": {f"kms:EncryptionContext:{context}": value}})
+
+    def _direct(self, action: str, conditions: iam.Conditions) -> iam.Grant:
+        statement = iam.Statement(
+            sid=f"{action}{self._data_class.capitalize()}",
+            actions=(f"kms:{action}",),
+            resources=(self.arn,),
+            conditions=conditions,
+        )
+        return iam.Grant((statement,), (self.key,))
+
     def sign(self) -> iam.Grant:
         """Make and check signatures (a key with ``mac``)."""
         statement = iam.Statement(
@@ -160,6 +177,7 @@ class Keys(pulumi.ComponentResource):
         - logs: log groups; CloudWatch Logs may use it for this stack's groups only (row 9)
         - search: the OpenSearch domain
         - cursor: signs the list cursors (HMAC_256), so that no secret is kept anywhere
+        - partners: the secrets of ITSM partners, each bound to its partner by the encryption context
     """
 
     def __init__(self, resource_name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -170,6 +188,7 @@ class Keys(pulumi.ComponentResource):
         self.logs = self._key("logs", "Log groups", users=(_logs_user(args.names),))
         self.search = self._key("search", "OpenSearch domain")
         self.cursor = self._key("cursor", "Signs the cursors of ticket lists", mac=True)
+        self.partners = self._key("partners", "Secrets of ITSM partners")
         self.register_outputs({})
 
     def _key(self, data_class: str, purpose: str, *, users: tuple[KeyUser, ...] = (), mac: bool = False) -> Key:

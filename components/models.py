@@ -48,10 +48,18 @@ class LanguageModels(pulumi.ComponentResource):
     def embed(self) -> iam.Grant:
         """Make vectors of texts."""
         model = self._names.foundation_model_arn(EMBEDDING_MODEL_ID)
-        return iam.Grant((_invoke("Embed", (model,)),))
+        return iam.Grant((_invoke("Embed", "InvokeModel", (model,)),))
 
     def generate(self) -> iam.Grant:
-        """Write answers, under the guardrail.
+        """Write answers, under the guardrail; the action of Converse."""
+        return self._write("Generate", "InvokeModel")
+
+    def stream(self) -> iam.Grant:
+        """Write answers that are read as they are written, under the guardrail; the action of ConverseStream."""
+        return self._write("Stream", "InvokeModelWithResponseStream")
+
+    def _write(self, verb: str, action: str) -> iam.Grant:
+        """An answer of the generation model.
 
         An inference profile needs its own ARN and the model's in every region it may route to (facts/aws.md row 69);
         the model is allowed through the profile only.
@@ -64,9 +72,12 @@ class LanguageModels(pulumi.ComponentResource):
                 for region in settings.generation_regions
             )
             through = {"StringEquals": {"bedrock:InferenceProfileArn": profile}}
-            statements = [_invoke("Generate", (profile,)), _invoke("GenerateThroughProfile", models, through)]
+            statements = [
+                _invoke(verb, action, (profile,)),
+                _invoke(f"{verb}ThroughProfile", action, models, through),
+            ]
         else:
-            statements = [_invoke("Generate", (names.foundation_model_arn(settings.foundation_model_id),))]
+            statements = [_invoke(verb, action, (names.foundation_model_arn(settings.foundation_model_id),))]
         if self.guardrail is None:
             return iam.Grant(tuple(statements))
         guard = iam.Statement(
@@ -75,8 +86,8 @@ class LanguageModels(pulumi.ComponentResource):
         return iam.Grant((*statements, guard), (self.guardrail,))
 
 
-def _invoke(sid: str, models: tuple[str, ...], conditions: iam.Conditions | None = None) -> iam.Statement:
-    return iam.Statement(sid=sid, actions=("bedrock:InvokeModel",), resources=models, conditions=conditions or {})
+def _invoke(sid: str, action: str, models: tuple[str, ...], conditions: iam.Conditions | None = None) -> iam.Statement:
+    return iam.Statement(sid=sid, actions=(f"bedrock:{action}",), resources=models, conditions=conditions or {})
 
 
 def _guardrail(resource_name: str, names: Names, parent: pulumi.Resource) -> aws.bedrock.Guardrail:

@@ -39,6 +39,7 @@ Kind = Literal[
     "state machine",
     "table",
     "topic",
+    "usage plan",
     "user pool",
 ]
 
@@ -65,6 +66,7 @@ _RULES: Final[Mapping[Kind, _Rule]] = {
     "state machine": _Rule(80, r"[a-zA-Z0-9_-]+"),
     "table": _Rule(255, r"[a-zA-Z0-9_.-]{3,}"),
     "topic": _Rule(256, r"[a-zA-Z0-9_-]+"),
+    "usage plan": _Rule(255, r"[a-zA-Z0-9 ._-]+"),
     "user pool": _Rule(128, r"[\w\s+=,.@-]+"),
 }
 
@@ -217,9 +219,17 @@ class Names:
     def inference_profile_arn(self, profile_id: str) -> str:
         return self.arn("bedrock", f"inference-profile/{profile_id}")
 
+    # --- what API Gateway calls
+
     def invocation_uri(self, key: str) -> str:
-        """What an API Gateway integration calls: the function by its alias."""
-        return (
-            f"arn:{self.partition}:apigateway:{self.region}:lambda:path/2015-03-31/functions/"
-            f"{self.alias_arn(key)}/invocations"
-        )
+        """A function by its alias, whose whole answer is waited for."""
+        return self.service_uri("lambda", f"path/2015-03-31/functions/{self.alias_arn(key)}/invocations")
+
+    def streaming_uri(self, key: str) -> str:
+        """A function by its alias, whose answer is passed on as it comes (facts/aws.md row 23)."""
+        arn = self.alias_arn(key)
+        return self.service_uri("lambda", f"path/2021-11-15/functions/{arn}/response-streaming-invocations")
+
+    def service_uri(self, service: str, path: str) -> str:
+        """One action of a service, or one path of its API."""
+        return f"arn:{self.partition}:apigateway:{self.region}:{service}:{path}"

@@ -7,6 +7,8 @@ the same types.
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -15,11 +17,18 @@ import msgspec
 
 from components.iam import to_json
 from support.contract import PROBLEMS
+from support.partners import AUTHORIZER_CACHE_SECONDS
+from support.routes import FunctionProxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from support.routes import Authentication, Parameter, Route
+    from components.names import Names
+    from support.routes import Authentication, Parameter, Route, ServiceTemplate
+    from support.timings import Timings
+
+AUTHORIZER: Final = "itsm_authorizer"
+"""Key of the function that checks partners' signatures."""
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 REQUEST_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key")
@@ -48,9 +57,15 @@ DIALECT: Final = frozenset(
 
 BODY_AND_PARAMETERS: Final = "body-and-parameters"
 PARAMETERS: Final = "parameters"
-_SCHEMES: Final[Mapping[Authentication, str]] = MappingProxyType({"cognito": "CognitoIdToken"})
-"""Authentication -> name of the security scheme."""
+_SECURITY: Final[Mapping[Authentication, tuple[str, ...]]] = MappingProxyType(
+    {"cognito": ("CognitoIdToken",), "itsm-hmac": ("ItsmSignature", "UsagePlanKey")}
+)
+"""Authentication -> names of the security schemes that a call must satisfy, all of them."""
 
+_RESPONSE_HEADER: Final = "method.response.header."
+_PLACES: Final = MappingProxyType({"path": "path", "query": "querystring", "header": "header"})
+"""Where a parameter stands -> what the gateway calls it."""
+_PLACEHOLDER: Final = re.compile(r"@[a-z_]+@")
 _GATEWAY_MESSAGE: Final = "$context.error.messageString"
 """The gateway's own words, as a JSON string."""
 _GATEWAY_PROBLEMS: Final[Mapping[str, tuple[str, str | None]]] = MappingProxyType(
@@ -79,38 +94,59 @@ _GATEWAY_PROBLEMS: Final[Mapping[str, tuple[str, str | None]]] = MappingProxyTyp
         "WAF_FILTERED": ("forbidden", "You may not do this."),
     }
 )
-RETRY_AFTER: Final = {"throttled": "1"}
+_DETAILS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        # A call that a service refuses is our own fault, but for its length: the caller wrote nothing else of it.
+        "internal": "The request could not be answered.",
+        "too_large": "The request is too large.",
+        "unavailable": "Something the service depends on is down. Try again.",
+    }
+)
+"""Problem -> sentence, where a service answers a route in place of a function."""
+RETRY_AFTER: Final = {"throttled": "1", "unavailable": "5"}
 """Problem -> seconds after which a retry is worth it."""
 
 
-def document(
-    routes: Sequence[Route],
-    *,
-    title: str,
-    pool_arn: str,
-    uri_of: Callable[[str], str],
-    timeout_ms: int,
-    origins: Sequence[str],
-) -> str:
-    """The REST API's body, the same text for the same contract.
+class TemplateError(Exception):
+    """A template asks for a value that nobody gives: a mistake in the program."""
 
-    Args:
-        routes: what the API serves.
-        title: the API's name.
-        pool_arn: Cognito user pool whose ID tokens are accepted.
-        uri_of: function key to integration URI.
-        timeout_ms: how long the gateway waits for a function.
-        origins: origins whose pages may read answers; without any there are no preflights and no CORS headers.
-    """
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """What answers a route in place of a function, and under whose rights the gateway calls it."""
+
+    path: str
+    """What is called, as the integration's URI says it: ``action/GetItem``, ``path/<account>/<queue>``."""
+    role_arn: str
+    values: Mapping[str, str]
+    """Placeholder in the request template, without its ``@`` -> value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """What the API's routes are connected to."""
+
+    names: Names
+    pool_arn: str
+    """Cognito user pool whose ID tokens are accepted."""
+    services: Mapping[str, Service]
+    """``ServiceTemplate.template`` -> what answers it."""
+    timings: Timings
+    origins: Sequence[str]
+    """Origins whose pages may read answers; without any there are no preflights and no CORS headers."""
+
+
+def document(routes: Sequence[Route], title: str, wiring: Wiring) -> str:
+    """The REST API's body, the same text for the same contract."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        operation = _operation(route, uri_of(route.function), timeout_ms)
-        paths.setdefault(route.path, {})[route.method.lower()] = operation
-    if origins:
-        for path, operations in paths.items():
-            methods = sorted(method.upper() for method in operations)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, wiring)
+    if wiring.origins:
+        # Partners call from servers: pages have no business on their paths.
+        for path in dict.fromkeys(route.path for route in routes if route.authentication == "cognito"):
+            methods = sorted(method.upper() for method in paths[path])
             parameters = _path_parameters(routes, path)
-            operations["options"] = _preflight([*methods, "OPTIONS"], parameters, origins)
+            paths[path]["options"] = _preflight([*methods, "OPTIONS"], parameters, wiring.origins)
     return to_json(
         {
             "openapi": "3.0.1",
@@ -118,13 +154,21 @@ def document(
             "paths": paths,
             "components": {
                 "schemas": models([route.request for route in routes if route.request is not None]),
-                "securitySchemes": {_SCHEMES["cognito"]: _cognito(pool_arn)},
+                "securitySchemes": {
+                    "CognitoIdToken": _cognito(wiring.pool_arn),
+                    "ItsmSignature": _signature(wiring.names.invocation_uri(AUTHORIZER)),
+                    # Of this name, whatever it is called: it makes a method require the key of a usage plan.
+                    "UsagePlanKey": {"type": "apiKey", "name": "x-api-key", "in": "header"},
+                },
             },
+            # The key comes from the authorizer, never from the caller's header. It holds for the whole API: an
+            # operation for the pool's users must not require one (row 27).
+            "x-amazon-apigateway-api-key-source": "AUTHORIZER",
             "x-amazon-apigateway-request-validators": {
                 BODY_AND_PARAMETERS: {"validateRequestBody": True, "validateRequestParameters": True},
                 PARAMETERS: {"validateRequestBody": False, "validateRequestParameters": True},
             },
-            "x-amazon-apigateway-gateway-responses": _gateway_responses(origins),
+            "x-amazon-apigateway-gateway-responses": _gateway_responses(wiring.origins),
         }
     )
 
@@ -161,28 +205,144 @@ def _reduced(schema: Mapping[str, Any]) -> dict[str, Any]:
 # --- operations
 
 
-def _operation(route: Route, uri: str, timeout_ms: int) -> dict[str, Any]:
+def _operation(route: Route, wiring: Wiring) -> dict[str, Any]:
+    parameters = [_parameter(parameter) for parameter in route.parameters]
+    responses: dict[str, Any] = {str(route.answer.status): {"description": route.answer.description}}
+    if isinstance(route.integration, FunctionProxy):
+        integration = _function(route.integration, wiring)
+    else:
+        service = wiring.services[route.integration.template]
+        integration = _service(route, route.integration, service, wiring)
+        for response in integration["responses"].values():
+            # A header or a status that the method does not declare cannot be answered with.
+            declared = responses.setdefault(response["statusCode"], {"description": "A problem"})
+            names = [name.removeprefix(_RESPONSE_HEADER) for name in response["responseParameters"]]
+            declared["headers"] = {name: {"schema": {"type": "string"}} for name in names}
+    if route.cacheable:
+        # Headers count only where they are declared. Without the token, one caller would be shown another's answer
+        # (row 29); without the origin, a page would get an answer that only another origin's pages may read.
+        parameters += [_header(name) for name in ("Authorization", *(("Origin",) if wiring.origins else ()))]
+        integration |= {
+            "cacheNamespace": route.operation_id,
+            "cacheKeyParameters": [f"method.request.{_PLACES[each['in']]}.{each['name']}" for each in parameters],
+        }
     operation: dict[str, Any] = {
         "operationId": route.operation_id,
         "summary": route.summary,
-        "parameters": [_parameter(parameter) for parameter in route.parameters],
-        "responses": {str(route.answer.status): {"description": route.answer.description}},
+        "parameters": parameters,
+        "responses": responses,
         # On every operation: at the root it is ignored, and the method open to all (row 20). No scopes: an ID token,
-        # the only one with the customer's claim (row 32).
-        "security": [{_SCHEMES[route.authentication]: []}],
+        # the only one with the customer's claim (row 32). To the gateway all that are listed must hold.
+        "security": [{scheme: []} for scheme in _SECURITY[route.authentication]],
         "x-amazon-apigateway-request-validator": BODY_AND_PARAMETERS if route.request else PARAMETERS,
-        "x-amazon-apigateway-integration": {
-            "type": "aws_proxy",
-            "httpMethod": "POST",
-            "uri": uri,
-            "passthroughBehavior": "never",
-            "timeoutInMillis": timeout_ms,
-        },
+        "x-amazon-apigateway-integration": integration,
     }
     if route.request is not None:
         reference = {"$ref": f"#/components/schemas/{route.request.__name__}"}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
     return operation
+
+
+def _function(proxy: FunctionProxy, wiring: Wiring) -> dict[str, Any]:
+    integration = {"type": "aws_proxy", "httpMethod": "POST", "passthroughBehavior": "never"}
+    if proxy.stream:
+        # An address of its own, or the answer is buffered (row 23).
+        return integration | {
+            "uri": wiring.names.streaming_uri(proxy.function),
+            "responseTransferMode": "STREAM",
+            "timeoutInMillis": wiring.timings.stream_integration_timeout_ms,
+        }
+    return integration | {
+        "uri": wiring.names.invocation_uri(proxy.function),
+        "timeoutInMillis": wiring.timings.integration_timeout_ms,
+    }
+
+
+# --- routes that a service answers
+
+
+def _service(route: Route, template: ServiceTemplate, service: Service, wiring: Wiring) -> dict[str, Any]:
+    """One call to a service, made by a template from the request; another makes the answer from what comes back."""
+    integration: dict[str, Any] = {
+        "type": "aws",
+        "httpMethod": "POST",
+        "uri": wiring.names.service_uri(template.service, service.path),
+        "credentials": service.role_arn,
+        # A body of another type would go to the service as it is (row 33).
+        "passthroughBehavior": "never",
+        "timeoutInMillis": wiring.timings.integration_timeout_ms,
+        "requestTemplates": {"application/json": _template(f"{template.template}_request.vtl", service.values)},
+        "responses": {
+            "default": _service_answer(route, template, wiring.origins),
+            r"4\d{2}": _service_refusal(wiring.origins),
+            r"5\d{2}": _service_problem("unavailable", _told("unavailable"), wiring.origins),
+        },
+    }
+    if template.service == "sqs":
+        # Its query protocol (SQS developer guide, "Making Query API requests").
+        integration["requestParameters"] = {
+            "integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"
+        }
+    return integration
+
+
+def _service_answer(route: Route, template: ServiceTemplate, origins: Sequence[str]) -> dict[str, Any]:
+    values = {
+        name: value
+        for key in route.problems
+        for name, value in ((f"{key}_type", PROBLEMS[key].uri()), (f"{key}_title", PROBLEMS[key].title))
+    }
+    text = _template(f"{template.template}_response.vtl", values)
+    return _integration_response(route.answer.status, {"Content-Type": route.answer.media_type}, text, origins)
+
+
+def _service_refusal(origins: Sequence[str]) -> dict[str, Any]:
+    """A 4xx: whose fault it is, the body says."""
+    values = {key: _told(key) for key in _DETAILS} | {"retry_after": RETRY_AFTER["unavailable"]}
+    return _service_problem("internal", _template("service_refusal.vtl", values), origins)
+
+
+def _service_problem(key: str, text: str, origins: Sequence[str]) -> dict[str, Any]:
+    headers = {"Content-Type": "application/problem+json"}
+    if key in RETRY_AFTER:
+        headers["Retry-After"] = RETRY_AFTER[key]
+    return _integration_response(PROBLEMS[key].status, headers, text, origins)
+
+
+def _told(key: str) -> str:
+    return _problem(key, f'"{_DETAILS[key]}"')
+
+
+def _integration_response(
+    status: int, headers: Mapping[str, str], template: str, origins: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "statusCode": str(status),
+        "responseParameters": _fixed({**headers, "Cache-Control": "no-store", **_cors(origins)}),
+        "responseTemplates": {"application/json": _other_origins(origins[1:]) + template},
+    }
+
+
+def _fixed(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers of fixed text, as an integration's response sets them."""
+    return {f"{_RESPONSE_HEADER}{name}": f"'{value}'" for name, value in headers.items()}
+
+
+def _template(name: str, values: Mapping[str, str]) -> str:
+    """A template's text with ``@placeholders@`` replaced.
+
+    Raises:
+        TemplateError: one of them is not among ``values``.
+    """
+    text = (TEMPLATES / name).read_text().strip()
+    for placeholder, value in values.items():
+        text = text.replace(f"@{placeholder}@", value)
+    if missing := _PLACEHOLDER.findall(text):
+        raise TemplateError(f"{name} asks for {', '.join(sorted(set(missing)))}")
+    return text
+
+
+# --- parameters and authorizers
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -193,6 +353,10 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "required": parameter.required,
         "schema": {"type": "string"},
     }
+
+
+def _header(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
 
 
 def _path_parameters(routes: Sequence[Route], path: str) -> list[dict[str, Any]]:
@@ -210,7 +374,32 @@ def _cognito(pool_arn: str) -> dict[str, Any]:
     }
 
 
+def _signature(uri: str) -> dict[str, Any]:
+    return {
+        "type": "apiKey",
+        "name": "Authorization",
+        "in": "header",
+        "x-amazon-apigateway-authtype": "custom",
+        "x-amazon-apigateway-authorizer": {
+            "type": "token",
+            "authorizerUri": uri,
+            "authorizerResultTtlInSeconds": AUTHORIZER_CACHE_SECONDS,
+        },
+    }
+
+
 # --- CORS
+
+
+def _cors(origins: Sequence[str]) -> dict[str, str]:
+    """Headers of an answer that the gateway makes itself: fixed text, so that they name the first origin."""
+    if not origins:
+        return {}
+    return {
+        "Access-Control-Allow-Origin": origins[0],
+        "Access-Control-Expose-Headers": "Location, Retry-After",
+        "Vary": "Origin",
+    }
 
 
 def _preflight(
@@ -240,7 +429,7 @@ def _preflight(
                 "default": {
                     "statusCode": "204",
                     "responseParameters": {
-                        f"method.response.header.{name}": f"'{value}'" for name, value in headers.items()
+                        f"{_RESPONSE_HEADER}{name}": f"'{value}'" for name, value in headers.items()
                     },
                     "responseTemplates": {"application/json": _other_origins(origins[1:])},
                 }
@@ -261,36 +450,27 @@ def _other_origins(origins: Sequence[str]) -> str:
 
 
 def _gateway_responses(origins: Sequence[str]) -> dict[str, Any]:
-    template = (TEMPLATES / "gateway_problem.json").read_text().strip()
     return {
-        response_type: _gateway_response(template, problem, detail, origins)
+        response_type: _gateway_response(problem, detail, origins)
         for response_type, (problem, detail) in _GATEWAY_PROBLEMS.items()
     }
 
 
-def _gateway_response(template: str, key: str, detail: str | None, origins: Sequence[str]) -> dict[str, Any]:
+def _gateway_response(key: str, detail: str | None, origins: Sequence[str]) -> dict[str, Any]:
     """One of the gateway's own errors, in the shape of all others. Its template knows simple variables only."""
-    problem = PROBLEMS[key]
-    values = {
-        "@type@": problem.uri(),
-        "@title@": problem.title,
-        "@status@": str(problem.status),
-        "@detail@": f'"{detail}"' if detail else _GATEWAY_MESSAGE,
-    }
-    for placeholder, value in values.items():
-        template = template.replace(placeholder, value)
     headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
     if key in RETRY_AFTER:
         headers["Retry-After"] = RETRY_AFTER[key]
-    if origins:
-        # A gateway response's header is fixed text: of several origins, only the first can be named.
-        headers |= {
-            "Access-Control-Allow-Origin": origins[0],
-            "Access-Control-Expose-Headers": "Retry-After",
-            "Vary": "Origin",
-        }
+    headers |= _cors(origins)
     return {
-        "statusCode": str(problem.status),
+        "statusCode": str(PROBLEMS[key].status),
         "responseParameters": {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in headers.items()},
-        "responseTemplates": {"application/json": template},
+        "responseTemplates": {"application/json": _problem(key, f'"{detail}"' if detail else _GATEWAY_MESSAGE)},
     }
+
+
+def _problem(key: str, detail: str) -> str:
+    """A problem as the gateway writes it; ``detail`` is a JSON string or the variable that holds one."""
+    problem = PROBLEMS[key]
+    values = {"type": problem.uri(), "title": problem.title, "status": str(problem.status), "detail": detail}
+    return _template("gateway_problem.json", values)

@@ -160,6 +160,7 @@ class WorkQueue(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.failures.queue]),
         )
         self.policy = _policy(resource_name, self, self.queue, args.names.queue_arn(args.thing), args.producers)
+        self.name = args.names.queue(args.thing)
         self.arn = args.names.queue_arn(args.thing)
         self.url = self.queue.url
         self._access = _Access(args.names, args.thing, args.key, self.queue)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import pulumi
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.fields import FieldInfo
 
 from components.bundling import BundleError, BundleTarget
@@ -54,6 +54,28 @@ class _Group(BaseModel):
         return iter(())
 
 
+def _as_text(value: object) -> object:
+    """A number that AWS takes as text, however it stands in the stack file."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+CacheGib = Annotated[Literal["0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237"], BeforeValidator(_as_text)]
+"""Sizes of a stage's cache (API Gateway API, CacheClusterSize)."""
+Tier = Literal["standard", "premium"]
+"""Tiers of ITSM partners (spec section 1)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TierLimits:
+    """What a partner of one tier may call."""
+
+    rate: float
+    """Requests a second, on average."""
+    burst: int
+    """Requests at once."""
+    daily_quota: int
+
+
 class Api(_Group):
     """The REST API."""
 
@@ -69,6 +91,36 @@ class Api(_Group):
     throttle_burst: int = Field(
         default=100, ge=1, le=5_000, description="Requests a method takes at once.", examples=[100]
     )
+    standard_rate: float = Field(
+        default=10, gt=0, le=10_000, description="Requests a second of a partner of tier standard.", examples=[10]
+    )
+    standard_burst: int = Field(
+        default=20, ge=1, le=5_000, description="Requests at once of a partner of tier standard.", examples=[20]
+    )
+    standard_daily_quota: int = Field(
+        default=20_000, ge=1, description="Requests a day of a partner of tier standard.", examples=[20000]
+    )
+    premium_rate: float = Field(
+        default=50, gt=0, le=10_000, description="Requests a second of a partner of tier premium.", examples=[50]
+    )
+    premium_burst: int = Field(
+        default=100, ge=1, le=5_000, description="Requests at once of a partner of tier premium.", examples=[100]
+    )
+    premium_daily_quota: int = Field(
+        default=200_000, ge=1, description="Requests a day of a partner of tier premium.", examples=[200000]
+    )
+    cache_gib: CacheGib | None = Field(
+        default=None,
+        description="Size of the gateway's cache, in GiB, paid by the hour; none for no cache.",
+        examples=["0.5"],
+    )
+    cache_seconds: int = Field(
+        default=30,
+        ge=1,
+        le=300,
+        description="How long the gateway may answer a caller with the same solution.",
+        examples=[30],
+    )
     execution_log: Literal["INFO", "ERROR"] = Field(
         default="INFO", description="Level of the gateway's execution log.", examples=["ERROR"]
     )
@@ -78,6 +130,25 @@ class Api(_Group):
         "only: it is a singleton, and destroying the stack that owns it stops the logs of the others.",
         examples=[True],
     )
+
+    @property
+    def tiers(self) -> Mapping[Tier, TierLimits]:
+        """The usage plans of partners."""
+        return {
+            "standard": TierLimits(
+                rate=self.standard_rate, burst=self.standard_burst, daily_quota=self.standard_daily_quota
+            ),
+            "premium": TierLimits(
+                rate=self.premium_rate, burst=self.premium_burst, daily_quota=self.premium_daily_quota
+            ),
+        }
+
+    def violations(self) -> Iterator[Violation]:
+        standard, premium = self.tiers["standard"], self.tiers["premium"]
+        for limit in ("rate", "burst", "daily_quota"):
+            least, most = getattr(standard, limit), getattr(premium, limit)
+            if most < least:
+                yield f"premium_{limit}", f"must not be less than standard_{limit} ({least:g}; got {most:g})"
 
 
 class Identity(_Group):

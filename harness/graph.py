@@ -360,6 +360,10 @@ def _stage(cloud: Cloud, inputs: Mapping[str, Any], _: str) -> Outputs:
     return {"id": f"ags-{api}-{stage}", "invokeUrl": url}
 
 
+def _usage_plan(cloud: Cloud, _: Mapping[str, Any], token: str) -> Outputs:
+    return {"id": token[:6], "arn": f"arn:{cloud.partition}:apigateway:{cloud.region}::/usageplans/{token[:6]}"}
+
+
 def _guardrail(cloud: Cloud, _: Mapping[str, Any], token: str) -> Outputs:
     return {"id": token, "guardrailId": token, "guardrailArn": cloud.arn("bedrock", f"guardrail/{token}")}
 
@@ -376,6 +380,7 @@ def _named(service: str, resource: str) -> Callable[[Cloud, Mapping[str, Any], s
 _ANSWERS: Final[Mapping[str, Callable[[Cloud, Mapping[str, Any], str], Outputs]]] = {
     "aws:apigateway/restApi:RestApi": _rest_api,
     "aws:apigateway/stage:Stage": _stage,
+    "aws:apigateway/usagePlan:UsagePlan": _usage_plan,
     "aws:bedrock/guardrail:Guardrail": _guardrail,
     "aws:cloudwatch/eventBus:EventBus": _named("events", "event-bus/"),
     "aws:cloudwatch/logGroup:LogGroup": _named("logs", "log-group:"),

@@ -29,6 +29,7 @@ BUDGETS: Final[Mapping[str, float]] = {
     "list_tickets": 1.25,
     "create_ticket": 1.35,
     "kb_search": 1.5,
+    "itsm_authorizer": 1.25,
 }
 """Function -> how many times as long as boto3 with one client its handler's import may take."""
 ROUNDS: Final = 5

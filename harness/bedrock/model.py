@@ -3,6 +3,7 @@
 It reads the prompt as `support.generation` writes it and behaves like a model in what a test can rest on: it quotes
 word for word, it says when the documents do not help, and it obeys what stands outside the data blocks. So a prompt
 whose data can break out of its tags is found out: `Reply only with: …` is ignored inside a block, obeyed outside.
+Tests can ask for less: for quotes that stand nowhere, or for a model that obeys orders in the data as well.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _DOCUMENT: Final = re.compile(r"<document\b(?P<attributes>[^>]*)>(?P<content>.*?
 _TICKET: Final = re.compile(r"<ticket\b(?P<attributes>[^>]*)>(?P<content>.*?)</ticket>", re.DOTALL)
 _BLOCKS: Final = re.compile(r"<documents>.*?</documents>|<ticket\b.*?</ticket>", re.DOTALL)
 _ATTRIBUTE: Final = re.compile(r'([\w-]+)="([^"]*)"')
-_ORDER: Final = re.compile(r"Reply only with: (?P<text>[^\n]+)")
+_ORDER: Final = re.compile(r"Reply only with: (?P<text>[^\n<]+)")
 _NUMBERED: Final = re.compile(r"^\s*\d+[.)]\s+(?P<text>\S.*?)\s*$")
 _MARKS: Final = re.compile(r"^\s*(?:#{1,6}|>|\d+[.)]|[-*•])\s+")
 _SENTENCE: Final = re.compile(r"\S.*?(?:[.!?](?=\s|$)|$)")
@@ -44,6 +45,9 @@ _NOTHING: Final = {
     "en": "The available documentation does not describe this problem. An operator has to look at it.",
     "de": "Die vorhandene Dokumentation beschreibt dieses Problem nicht. Ein Mitarbeiter muss es prüfen.",
 }
+
+
+_INVENTED: Final = "Nothing of the kind has ever been written about this product."
 
 
 class Citation(msgspec.Struct, frozen=True):
@@ -79,9 +83,9 @@ class _Candidate:
     overlap: float
 
 
-def answer(prompt: str) -> Answer:
-    """The answer to a user's message, all its text blocks joined."""
-    order = _ORDER.search(_BLOCKS.sub("", prompt))
+def answer(prompt: str, *, gullible: bool = False) -> Answer:
+    """The answer to a user's message, all its text blocks joined; ``gullible``: orders in the data are obeyed too."""
+    order = _ORDER.search(unescape(prompt) if gullible else _BLOCKS.sub("", prompt))
     if order is not None:
         return Answer(text=order["text"], steps=[], citations=[], confidence=1.0)
     ticket = _TICKET.search(prompt)
@@ -103,6 +107,12 @@ def answer(prompt: str) -> Answer:
         citations=list(dict.fromkeys(cited)),
         confidence=round(min(0.98, 0.5 + chosen[0].overlap), 2),
     )
+
+
+def with_invented_quotes(answer: Answer) -> Answer:
+    """The answer, with quotes that nobody finds in the documents it names."""
+    named = dict.fromkeys(citation.source_id for citation in answer.citations) or {"no-such-document": None}
+    return msgspec.structs.replace(answer, citations=[Citation(name, _INVENTED) for name in named])
 
 
 def tokens(text: str) -> int:

@@ -1,6 +1,6 @@
 """The operations of the Bedrock runtime, and the harness's own below ``/_harness``.
 
-A guardrail in a request is accepted and named in the trace, and blocks nothing.
+A guardrail in a request is accepted and named in the trace, and blocks nothing unless a behaviour says so.
 """
 
 from __future__ import annotations
@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import itertools
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
 from harness.bedrock import eventstream, model
-from harness.bedrock.control import Control, Fault, error_statuses
+from harness.bedrock.control import Behaviour, Control, Rules, Told, error_statuses
 from harness.bedrock.embedding import embed
 from harness.bedrock.http import Request, Response
 
@@ -30,6 +32,9 @@ _EMBEDDING_MODEL: Final = "amazon.titan-embed-text-v2:0"
 _DIMENSIONS: Final = (1024, 512, 256)
 _EMBEDDING_CHARACTERS: Final = 50_000
 _WORDS_PER_CHUNK: Final = 3
+_CITATIONS: Final = "<citations>"
+"""Begins the list that `support.generation` asks for at the end of a streamed answer."""
+_KEPT_BACK: Final = "The guardrail kept this answer back."
 
 Body = dict[str, Any]
 """A request as decoded from JSON. Its shapes are Bedrock's; boto3 has checked them before they come here."""
@@ -72,7 +77,7 @@ class Runtime:
     # --- AWS's operations
 
     async def _aws(self, method: str, path: str, raw: bytes) -> Response:
-        operations: dict[str, Callable[[str, Body, Fault | None], Response]] = {
+        operations: dict[str, Callable[[str, Body, Told], Response]] = {
             "converse": self._converse,
             "converse-stream": self._converse_stream,
             "invoke": self._invoke,
@@ -91,51 +96,52 @@ class Runtime:
             case _:
                 raise ServiceError("UnknownOperationException", f"{method} {path} is not in the stand-in")
         self._control.record(name, model_id, body)
-        fault = await self._control.take(name, model_id, body)
+        told = await self._control.take(name, model_id, body)
+        fault = told.fault
         if fault is not None and fault.error is not None and fault.after_chunks is None:
             return _failure(name, ServiceError(fault.error, "asked for by /_harness/faults"))
         if name != "ApplyGuardrail" and not _MODEL_ID.fullmatch(model_id):
             raise ServiceError("ValidationException", "The provided model identifier is invalid.")
-        return run(model_id, body, fault)
+        return run(model_id, body, told)
 
-    def _converse(self, _model_id: str, body: Body, _fault: Fault | None) -> Response:
+    def _converse(self, _model_id: str, body: Body, told: Told) -> Response:
         started = time.monotonic()
-        message, stop_reason, used = _reply(body)
+        reply = _reply(body, told.behaviour)
         answer = {
-            "output": {"message": {"role": "assistant", "content": [message]}},
-            "stopReason": stop_reason,
-            "usage": used,
+            "output": {"message": {"role": "assistant", "content": [reply.block]}},
+            "stopReason": reply.stop_reason,
+            "usage": reply.usage,
             "metrics": {"latencyMs": _since(started)},
             **_trace(body),
         }
         return Response(body=msgspec.json.encode(answer))
 
-    def _converse_stream(self, _model_id: str, body: Body, fault: Fault | None) -> Response:
+    def _converse_stream(self, _model_id: str, body: Body, told: Told) -> Response:
         started = time.monotonic()
-        message, stop_reason, used = _reply(body)
+        reply = _reply(body, told.behaviour)
 
         async def events() -> AsyncGenerator[bytes, None]:
             yield eventstream.event("messageStart", {"role": "assistant"})
-            if "toolUse" in message:
-                start = {key: message["toolUse"][key] for key in ("toolUseId", "name")}
+            if "toolUse" in reply.block:
+                start = {key: reply.block["toolUse"][key] for key in ("toolUseId", "name")}
                 yield eventstream.event("contentBlockStart", {"contentBlockIndex": 0, "start": {"toolUse": start}})
-                text = msgspec.json.encode(message["toolUse"]["input"]).decode()
+                text = msgspec.json.encode(reply.block["toolUse"]["input"]).decode()
             else:
-                text = message["text"]
-            async for chunk in self._paced(text, fault, "throttlingException"):
+                text = reply.block["text"]
+            async for chunk in self._paced(text, told, "throttlingException"):
                 if isinstance(chunk, bytes):
                     yield chunk
                     return
-                delta = {"toolUse": {"input": chunk}} if "toolUse" in message else {"text": chunk}
+                delta = {"toolUse": {"input": chunk}} if "toolUse" in reply.block else {"text": chunk}
                 yield eventstream.event("contentBlockDelta", {"contentBlockIndex": 0, "delta": delta})
             yield eventstream.event("contentBlockStop", {"contentBlockIndex": 0})
-            yield eventstream.event("messageStop", {"stopReason": stop_reason})
-            metadata = {"usage": used, "metrics": {"latencyMs": _since(started)}, **_trace(body)}
+            yield eventstream.event("messageStop", {"stopReason": reply.stop_reason})
+            metadata = {"usage": reply.usage, "metrics": {"latencyMs": _since(started)}, **_trace(body)}
             yield eventstream.event("metadata", metadata)
 
         return Response(content_type=eventstream.CONTENT_TYPE, body=events())
 
-    def _invoke(self, model_id: str, body: Body, _fault: Fault | None) -> Response:
+    def _invoke(self, model_id: str, body: Body, _told: Told) -> Response:
         if model_id.endswith(_EMBEDDING_MODEL):
             return _embedding(body)
         text = _messages_text(model_id, body)
@@ -148,7 +154,7 @@ class Runtime:
         }
         return Response(body=msgspec.json.encode(answer))
 
-    def _invoke_stream(self, model_id: str, body: Body, fault: Fault | None) -> Response:
+    def _invoke_stream(self, model_id: str, body: Body, told: Told) -> Response:
         if model_id.endswith(_EMBEDDING_MODEL):
             raise ServiceError("ValidationException", "The model is unsupported for streaming.")
         text = _messages_text(model_id, body)
@@ -156,7 +162,7 @@ class Runtime:
         async def events() -> AsyncGenerator[bytes, None]:
             yield _chunk({"type": "message_start", "message": {"role": "assistant", "content": []}})
             yield _chunk({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
-            async for chunk in self._paced(text, fault, "modelStreamErrorException"):
+            async for chunk in self._paced(text, told, "modelStreamErrorException"):
                 if isinstance(chunk, bytes):
                     yield chunk
                     return
@@ -170,22 +176,27 @@ class Runtime:
 
         return Response(content_type=eventstream.CONTENT_TYPE, body=events())
 
-    def _apply_guardrail(self, _id: str, body: Body, _fault: Fault | None) -> Response:
+    def _apply_guardrail(self, _id: str, body: Body, _told: Told) -> Response:
         units = dict.fromkeys(_GUARDRAIL_UNITS, 0) | {"contentPolicyUnits": len(body.get("content", []))}
         return Response(
             body=msgspec.json.encode({"usage": units, "action": "NONE", "outputs": [], "assessments": [{}]})
         )
 
-    async def _paced(self, text: str, fault: Fault | None, default: str) -> AsyncGenerator[str | bytes, None]:
-        """``text`` in chunks of a few words; bytes are an error message that ends the stream."""
-        for number, chunk in enumerate(re.findall(rf"(?:\S+\s*){{1,{_WORDS_PER_CHUNK}}}|\s+", text)):
+    async def _paced(self, text: str, told: Told, default: str) -> AsyncGenerator[str | bytes, None]:
+        """``text`` piece by piece; bytes are an error message that ends the stream."""
+        fault, seconds = told.fault, told.behaviour.seconds
+        pieces = _pieces(text, told.behaviour.chunks)
+        pause = self._chunk_seconds if seconds is None else seconds / max(1, len(pieces))
+        started = asyncio.get_running_loop().time()
+        for number, piece in enumerate(pieces):
             if fault is not None and fault.after_chunks == number:
                 if fault.error is None:
                     raise ConnectionResetError
                 yield eventstream.exception(_stream_member(fault.error, default), "asked for by /_harness/faults")
                 return
-            await asyncio.sleep(self._chunk_seconds)
-            yield chunk
+            # Each by the clock, not after the one before: what sending takes does not add up.
+            await asyncio.sleep(started + (number + 1) * pause - asyncio.get_running_loop().time())
+            yield piece
 
     # --- ours
 
@@ -198,18 +209,25 @@ class Runtime:
                 return Response(body=msgspec.json.encode({"requests": calls}))
             case ("DELETE", "requests"):
                 self._control.clear_received()
-            case ("GET", "faults"):
-                return Response(body=msgspec.json.encode({"faults": self._control.faults}))
-            case ("POST", "faults"):
-                try:
-                    self._control.add(msgspec.json.decode(request.body, type=Fault))
-                except (msgspec.MsgspecError, ValueError) as error:
-                    return Response(status=400, body=msgspec.json.encode({"message": str(error)}))
-            case ("DELETE", "faults"):
-                self._control.clear_faults(query.get("contains", [None])[0])
+            case ("GET" | "POST" | "DELETE" as method, _) if (rules := self._control.rules(name)) is not None:
+                return _change(rules, name, method, request.body, query)
             case _:
                 return Response(status=404, body=msgspec.json.encode({"message": f"no {request.method} {name} here"}))
         return Response(status=204)
+
+
+def _change(rules: Rules[Any], name: str, method: str, document: bytes, query: dict[str, list[str]]) -> Response:
+    """Show rules, add one, or forget some."""
+    if method == "GET":
+        return Response(body=msgspec.json.encode({name: rules.all()}))
+    if method == "POST":
+        try:
+            rules.add(document)
+        except ValueError as error:
+            return Response(status=400, body=msgspec.json.encode({"message": str(error)}))
+    else:
+        rules.forget(query.get("contains", [None])[0])
+    return Response(status=204)
 
 
 _NAMES: Final = {
@@ -228,30 +246,60 @@ _GUARDRAIL_UNITS: Final = (
 )
 
 
-def _reply(body: Body) -> tuple[Body, str, Body]:
-    """The content block that answers a Converse request, why it ends there, and the tokens used."""
-    prompt = _prompt(body)
-    answer = model.answer(prompt)
+@dataclass(frozen=True, kw_only=True)
+class _Reply:
+    """An answer to a Converse request."""
+
+    block: Body
+    """The one content block."""
+    stop_reason: str
+    usage: Body
+    """Tokens."""
+
+
+def _reply(body: Body, behaviour: Behaviour) -> _Reply:
+    prompt, system = _prompt(body), " ".join(part.get("text", "") for part in body.get("system", []))
+    answer = model.answer(prompt, gullible=behaviour.gullible)
+    if behaviour.quotes == "invented":
+        answer = model.with_invented_quotes(answer)
     tool = _forced_tool(body)
-    if tool is not None:
+    if behaviour.stop_reason == "guardrail_intervened" and "guardrailConfig" in body:
+        written, stop_reason = _KEPT_BACK, "guardrail_intervened"
+        block: Body = {"text": written}
+    elif tool is not None:
+        cut_off = behaviour.stop_reason == "max_tokens"
+        filled = {"text": answer.text[: len(answer.text) // 2]} if cut_off else msgspec.to_builtins(answer)
         # The same request gets the same answer, its id included.
         use_id = "tooluse_" + hashlib.sha256(prompt.encode()).hexdigest()[:22]
-        block: Body = {"toolUse": {"toolUseId": use_id, "name": tool, "input": msgspec.to_builtins(answer)}}
-        written, stop_reason = msgspec.json.encode(answer).decode(), "tool_use"
+        block = {"toolUse": {"toolUseId": use_id, "name": tool, "input": filled}}
+        written, stop_reason = msgspec.json.encode(filled).decode(), "max_tokens" if cut_off else "tool_use"
     else:
-        limit = body.get("inferenceConfig", {}).get("maxTokens")
-        written, stop_reason = _text(answer), "end_turn"
-        if limit is not None and model.tokens(written) > limit:
-            written, stop_reason = written[: limit * 4], "max_tokens"
+        written, stop_reason = _text(answer, cited=_CITATIONS in system), "end_turn"
+        most = body.get("inferenceConfig", {}).get("maxTokens")
+        if behaviour.stop_reason == "max_tokens":
+            written, stop_reason = answer.text[: len(answer.text) // 2], "max_tokens"
+        elif most is not None and model.tokens(written) > most:
+            written, stop_reason = written[: most * 4], "max_tokens"
         block = {"text": written}
-    system = " ".join(part.get("text", "") for part in body.get("system", []))
     asked, given = model.tokens(prompt + system), model.tokens(written)
-    return block, stop_reason, {"inputTokens": asked, "outputTokens": given, "totalTokens": asked + given}
+    usage = {"inputTokens": asked, "outputTokens": given, "totalTokens": asked + given}
+    return _Reply(block=block, stop_reason=stop_reason, usage=usage)
 
 
-def _text(answer: model.Answer) -> str:
-    """An answer without a tool: the text, then the steps as a list."""
-    return "\n".join([answer.text, *(f"{number}. {step}" for number, step in enumerate(answer.steps, 1))])
+def _text(answer: model.Answer, *, cited: bool = False) -> str:
+    """An answer without a tool: the text, then the steps as a list, then the citations if the rules ask for them."""
+    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(answer.steps, 1))
+    citations = f"{_CITATIONS}{msgspec.json.encode(answer.citations).decode()}{_CITATIONS.replace('<', '</')}"
+    return "\n\n".join(part for part in (answer.text, steps, citations if cited else "") if part)
+
+
+def _pieces(text: str, number: int | None) -> list[str]:
+    """A few words each; or ``number`` of one length up to the citations, which nobody sees, and these as one more."""
+    if number is None:
+        return re.findall(rf"(?:\S+\s*){{1,{_WORDS_PER_CHUNK}}}|\s+", text)
+    seen, marker, rest = text.partition(_CITATIONS)
+    cuts = [round(index * len(seen) / number) for index in range(number + 1)]
+    return [piece for piece in (*(seen[a:b] for a, b in itertools.pairwise(cuts)), marker + rest) if piece]
 
 
 def _prompt(body: Body) -> str:

@@ -1,4 +1,4 @@
-"""POST /tickets."""
+"""POST /tickets, and POST /itsm/tickets for partners."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def create(creation: TicketCreation, once: Once, request: http.Request) -> http.
             work, CreateTicketResponse, caller=caller.principal, key=key, body=body, context=request.context
         )
     count("TicketsAccepted")
-    return http.Response(status=202, body=ticket, headers={"Location": f"/v1/tickets/{ticket.ticket_id}"})
+    # Where its opener may read it: a partner below /itsm.
+    location = f"/v1{request.resource}/{ticket.ticket_id}"
+    return http.Response(status=202, body=ticket, headers={"Location": location})
 
 
 @cache

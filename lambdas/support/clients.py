@@ -70,5 +70,6 @@ def bedrock_embeddings() -> BedrockRuntimeClient:
 
 @cache
 def bedrock_generation() -> BedrockRuntimeClient:
-    """For whole answers. One attempt: the queue repeats, with longer pauses than a running function could make."""
+    """For answers, whole and streamed. One attempt: the queue repeats, with longer pauses than a running function could
+    make, and a stream has the stored solution."""
     return boto3.client("bedrock-runtime", config=_config(read_timeout=40, attempts=1))

@@ -25,6 +25,12 @@ Priority = Literal["P1", "P2", "P3", "P4"]
 Language = Literal["it-IT", "en-US", "de-DE"]
 ProductType = Literal["EV_CHARGER", "INVERTER", "BATTERY"]
 DocType = Literal["manual", "bulletin", "faq", "procedure"]
+ChunkType = Literal["text"]
+BrokenOff = Literal["GENERATION_FAILED", "TIMED_OUT", "SHUT_DOWN"]
+"""Why a stream ended before its time."""
+Accepted = Literal["ACCEPTED"]
+Decision = Literal["APPROVE", "EDIT", "REJECT"]
+ReviewReason = Literal["NO_PASSAGES", "NOT_GROUNDED", "GUARDRAIL"]
 
 TicketId = Annotated[str, Meta(pattern=f"^tkt_[0-9a-f]{{12,64}}{END}", examples=["tkt_3f9a1c0b7d2e4a6f8091a2b3"])]
 CustomerId = Annotated[str, Meta(pattern=f"^C[0-9]+{END}", max_length=64, examples=["C1042"])]
@@ -39,7 +45,12 @@ Timestamp = Annotated[
     ),
 ]
 IdempotencyKey = Annotated[
-    str, Meta(pattern=f"^[ -~]{{1,128}}{END}", description="Printable ASCII, at most 128 characters")
+    str,
+    Meta(
+        # HTTP takes away what is blank at either end.
+        pattern=f"^[!-~]([ -~]{{0,126}}[!-~])?{END}",
+        description="Printable ASCII, at most 128 characters, no space at either end",
+    ),
 ]
 Cursor = Annotated[str, Meta(min_length=1, max_length=1024, description="Opaque: hand back what the last page gave")]
 PageLimit = Annotated[int, Meta(ge=1, le=100)]
@@ -162,6 +173,121 @@ class SolutionView(_Response, frozen=True):
     generated_at: Timestamp
 
 
+# --- GET /tickets/{id}/status -----------------------------------------------------------------------------------------
+
+
+class StatusView(_Response, frozen=True):
+    """How a ticket stands, for those who poll."""
+
+    ticket_id: TicketId
+    status: Status
+    sla_deadline: Timestamp
+
+
+# --- GET /tickets/{id}/solution/stream --------------------------------------------------------------------------------
+
+
+class StreamStart(_Response, frozen=True):
+    """The ticket is READY and its solution is being written."""
+
+    ticket_id: TicketId
+    status: Status
+
+
+class StreamChunk(_Response, frozen=True):
+    """The next piece of the solution."""
+
+    type: ChunkType
+    content: str
+
+
+class StreamReplace(_Response, frozen=True):
+    """What was written did not hold up: show this instead of all chunks before."""
+
+    content: str
+
+
+class StreamComplete(_Response, frozen=True):
+    """The end of a whole solution."""
+
+    status: Status
+    total_tokens: Annotated[int, Meta(ge=0)]
+    grounded: Annotated[bool, Meta(description="Whether what the model wrote is borne out by the passages")]
+
+
+class StreamError(_Response, frozen=True):
+    """The end of a solution that broke off."""
+
+    code: BrokenOff
+
+
+StreamEvent = StreamStart | StreamChunk | StreamReplace | StreamComplete | StreamError
+STREAM_EVENTS: Final = MappingProxyType[str, type[Struct]](
+    {
+        "start": StreamStart,
+        "chunk": StreamChunk,
+        "replace": StreamReplace,
+        "complete": StreamComplete,
+        "error": StreamError,
+    }
+)
+"""Name on the wire -> type of its data."""
+
+# --- POST /tickets/{id}/feedback --------------------------------------------------------------------------------------
+
+
+class FeedbackRequest(_Request, frozen=True):
+    """What the solution was worth."""
+
+    rating: Annotated[int, Meta(ge=1, le=5)]
+    resolved: bool
+    comment: Annotated[str, Meta(max_length=2000)] | UnsetType = UNSET
+
+
+class FeedbackResponse(_Response, frozen=True):
+    feedback_id: str
+    status: Accepted
+
+
+# --- GET and POST /tickets/{id}/review --------------------------------------------------------------------------------
+
+SolutionText = Annotated[str, Meta(min_length=1, max_length=10_000)]
+SolutionStep = Annotated[str, Meta(min_length=1, max_length=1000, description="One thing to do")]
+
+
+class ReviewRequest(_Request, frozen=True):
+    """An operator's verdict on a solution that NEEDS_REVIEW.
+
+    APPROVE publishes it as it is, EDIT with ``text`` (and ``steps``) in place of the model's, REJECT fails the ticket.
+    """
+
+    decision: Decision
+    text: SolutionText | UnsetType = UNSET
+    steps: Annotated[list[SolutionStep], Meta(max_length=30)] | UnsetType = UNSET
+
+
+class ReviewPassage(_Response, frozen=True):
+    """A passage of the knowledge base that was found for the ticket."""
+
+    source_id: str
+    title: str
+    content: str
+
+
+class ReviewView(_Response, frozen=True):
+    """A solution that waits for review, and what it was written from."""
+
+    ticket_id: TicketId
+    reason: ReviewReason
+    text: str
+    steps: list[str]
+    citations: list[Citation]
+    passages: list[ReviewPassage]
+    confidence: Annotated[float, Meta(ge=0, le=1)]
+    lang: Language
+    generated_at: Timestamp
+
+
 # --- POST /kb/search --------------------------------------------------------------------------------------------------
 
 _Models = Annotated[list[Model], Meta(min_length=1, max_length=20)]
@@ -249,6 +375,7 @@ PROBLEMS: Final = MappingProxyType(
         "in_progress": ProblemType(409, "Request in progress"),
         "solution_not_ready": ProblemType(409, "Solution not ready"),
         "ticket_failed": ProblemType(409, "Ticket failed"),
+        "not_in_review": ProblemType(409, "Ticket not in review"),
         "too_large": ProblemType(413, "Request too large"),
         "unsupported_media_type": ProblemType(415, "Unsupported media type"),
         "key_reused": ProblemType(422, "Idempotency key reused"),
@@ -268,6 +395,7 @@ FAILURES: Final = MappingProxyType(
         "NOT_FOUND": "Something that the work on the ticket needs does not exist.",
         "MODEL_NOT_FOUND": "The language model is not available.",
         "ACCESS_DENIED": "The service was not allowed to use something that it needs.",
+        "REJECTED": "A technician looked at the ticket and found no solution that can be published.",
         "PROCESSING_FAILED": "The work on the ticket failed.",
     }
 )

@@ -66,6 +66,24 @@ class GetSolution(_Api, frozen=True):
     solutions_table: Text
 
 
+class GetSolutionStream(_Api, frozen=True):
+    tickets_table: Text
+    solutions_table: Text
+    generation_model_id: Text
+    guardrail_id: str
+    """Empty for no guardrail."""
+    guardrail_version: str
+    stream_seconds: Seconds
+    """Longest life of a stream."""
+    heartbeat_seconds: Seconds
+    """Longest silence on a stream."""
+
+
+class ReviewTicket(_Api, frozen=True):
+    tickets_table: Text
+    solutions_table: Text
+
+
 class KbSearch(_Api, frozen=True):
     opensearch_endpoint: Text
     """Host of the domain, or a URL with scheme."""
@@ -99,6 +117,17 @@ class ProcessTicket(Environment, frozen=True):
     backoff_cap_seconds: Seconds
 
 
+class ItsmAuthorizer(Environment, frozen=True):
+    api_keys_table: Text
+    partner_key_arn: Text
+    """KMS key under which partners' secrets are stored."""
+
+
+class FeedbackWriter(Environment, frozen=True):
+    tickets_table: Text
+    feedback_table: Text
+
+
 class PublishEvents(Environment, frozen=True):
     event_bus_name: Text
 
@@ -122,10 +151,14 @@ FUNCTIONS: Final = MappingProxyType[str, type[Environment]](
         "list_tickets": ListTickets,
         "get_ticket": GetTicket,
         "get_solution": GetSolution,
+        "get_solution_stream": GetSolutionStream,
+        "review_ticket": ReviewTicket,
         "kb_search": KbSearch,
         "kb_ingest": KbIngest,
         "process_ticket": ProcessTicket,
         "publish_events": PublishEvents,
+        "itsm_authorizer": ItsmAuthorizer,
+        "feedback_writer": FeedbackWriter,
         "search_bootstrap": SearchBootstrap,
     }
 )

@@ -48,6 +48,7 @@ TABLE: Final = MappingProxyType[str, tuple[Kind, str]](
     {
         # AWS, one operation
         "Converse:ResourceNotFoundException": MODEL_NOT_FOUND,
+        "ConverseStream:ResourceNotFoundException": MODEL_NOT_FOUND,
         "InvokeModel:ResourceNotFoundException": MODEL_NOT_FOUND,
         # AWS, permanent
         "ValidationException": INVALID,
@@ -94,12 +95,16 @@ TABLE: Final = MappingProxyType[str, tuple[Kind, str]](
         "ModelNotReadyException": RETRY,
         "ModelTimeoutException": RETRY,
         "ModelErrorException": RETRY,
+        "ModelStreamErrorException": RETRY,
+        "TransactionCanceledException": RETRY,
         # botocore's own
         "botocore.exceptions.ParamValidationError": INVALID,
         "botocore.exceptions.NoCredentialsError": DENIED,
         "botocore.exceptions.PartialCredentialsError": DENIED,
         "botocore.exceptions.ConnectionError": RETRY,
         "botocore.exceptions.HTTPClientError": RETRY,
+        # below botocore, which hands on what breaks a streamed answer
+        "urllib3.exceptions.HTTPError": RETRY,
         # OpenSearch
         "opensearchpy.exceptions.ConnectionError": RETRY,
         "opensearchpy.exceptions.AuthenticationException": DENIED,
@@ -118,7 +123,7 @@ TABLE: Final = MappingProxyType[str, tuple[Kind, str]](
         "builtins.ConnectionError": RETRY,
     }
 )
-_DEPENDENCIES: Final = ("botocore.", "opensearchpy.", "aws_lambda_powertools.utilities.idempotency.")
+_DEPENDENCIES: Final = ("botocore.", "urllib3.", "opensearchpy.", "aws_lambda_powertools.utilities.idempotency.")
 _RETRYABLE_STATUSES: Final = frozenset({408, 429, *range(500, 600)})
 
 
@@ -148,6 +153,8 @@ def _is_wrapper(error: BaseException) -> bool:
 
 def _names(error: BaseException) -> Iterator[str]:
     if code := aws_code(error):
+        # An error within a stream is named after the member of its shape: throttlingException.
+        code = code[0].upper() + code[1:]
         yield f"{getattr(error, 'operation_name', '')}:{code}"
         yield code
     yield from _class_names(error)

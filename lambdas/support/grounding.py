@@ -11,8 +11,8 @@ from support.contract import Citation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from support.generation import Quote
-    from support.knowledge import Passage
+    from support.contract import Policies
+    from support.generation import Document, Quote
 
 SHORTEST_QUOTE: Final = 12
 """Characters: less is found in any text and proves nothing."""
@@ -24,10 +24,14 @@ class Check(NamedTuple):
     all_hold: bool
     """Whether no citation failed."""
 
+    def satisfies(self, policies: Policies) -> bool:
+        """Whether the answer may be shown: none of its citations fails, and it has one where it needs one."""
+        return self.all_hold and (bool(self.citations) or not policies.grounded_only)
 
-def check(quotes: Sequence[Quote], passages: Sequence[Passage]) -> Check:
-    """Hold each quote against the passage that it names."""
-    by_id = {passage.id: passage for passage in passages}
+
+def check(quotes: Sequence[Quote], documents: Sequence[Document]) -> Check:
+    """Hold each quote against the document that it names."""
+    by_id = {document.id: document for document in documents}
     citations = [
         Citation(source_id=quote.source_id, title=by_id[quote.source_id].title, quote=quote.quote)
         for quote in quotes

@@ -44,12 +44,22 @@ class Request:
         return str((self._event.get("requestContext") or {}).get("requestId", ""))
 
     @property
+    def resource(self) -> str:
+        """The route's path as the API declares it, without the stage: ``/tickets/{id}``."""
+        return str(self._event.get("resource", ""))
+
+    @property
+    def method(self) -> str:
+        """``GET`` or ``POST``."""
+        return str(self._event.get("httpMethod", ""))
+
+    @property
     def origin(self) -> str | None:
         """The web page that asks, if any."""
         return self._headers.get("origin")
 
     def caller(self) -> caller.Caller:
-        """Who calls, a customer or an operator; 401 or 403 for anyone else."""
+        """Who calls, a customer, an operator or a partner; 401 or 403 for anyone else."""
         known = caller.from_authorizer((self._event.get("requestContext") or {}).get("authorizer") or {})
         known.require_group()
         return known
@@ -116,9 +126,9 @@ def handler(application: Callable[[], Application]) -> Handler:
             response = made.respond(request)
             answer = _answer(response.status, response.body, response.headers)
         except Exception as error:  # noqa: BLE001 - the last resort: nothing but a problem may leave
-            answer = _problem_answer(error, request)
-        answer["headers"].update(_cors(request.origin, origins))
-        logger.info("answered", status=answer["statusCode"], route=event.get("resource"))
+            answer = problem_answer(error, request)
+        answer["headers"].update(cors(request.origin, origins))
+        logger.info("answered", status=answer["statusCode"], route=request.resource)
         flush()
         return answer
 
@@ -140,7 +150,8 @@ def _answer(
     }
 
 
-def _problem_answer(error: Exception, request: Request) -> dict[str, Any]:
+def problem_answer(error: Exception, request: Request) -> dict[str, Any]:
+    """The proxy answer for an error of any kind."""
     known = error if isinstance(error, ApiError) else _unexpected(error)
     problem = contract.PROBLEMS[known.problem]
     body = contract.Problem(
@@ -165,7 +176,8 @@ def _unexpected(error: Exception) -> ApiError:
     return InternalError("Something went wrong. Give the request id when you report it.")
 
 
-def _cors(origin: str | None, allowed: frozenset[str]) -> dict[str, str]:
+def cors(origin: str | None, allowed: frozenset[str]) -> dict[str, str]:
+    """The headers that let a web page of an allowed origin read the answer."""
     if not allowed:
         return {}
     if origin not in allowed or origin is None:

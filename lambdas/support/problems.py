@@ -62,6 +62,10 @@ class TicketFailedError(ApiError):
     problem = "ticket_failed"
 
 
+class NotInReviewError(ApiError):
+    problem = "not_in_review"
+
+
 class UnsupportedMediaTypeError(ApiError):
     problem = "unsupported_media_type"
 

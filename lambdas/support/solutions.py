@@ -6,10 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from support.contract import Citation, Language, SolutionView
+from support.contract import Citation, Language, ReviewReason, SolutionView
 
 Outcome = Literal["READY", "NEEDS_REVIEW"]
-ReviewReason = Literal["NO_PASSAGES", "NOT_GROUNDED", "GUARDRAIL"]
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -42,6 +41,9 @@ class Solution(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Epoch seconds; a solution goes with its ticket."""
     review_reason: ReviewReason | None = None
     """Why an operator must look at it."""
+    reviewed_by: str | None = None
+    """The operator who did."""
+    reviewed_at: str | None = None
 
     def view(self) -> SolutionView:
         """What the ticket's customer may see."""
@@ -54,3 +56,8 @@ class Solution(Struct, frozen=True, kw_only=True, omit_defaults=True):
             lang=self.lang,
             generated_at=self.generated_at,
         )
+
+    def rendered(self) -> str:
+        """Its text and steps as one text, in the form that a streamed answer has."""
+        steps = "\n".join(f"{number}. {step}" for number, step in enumerate(self.steps, 1))
+        return f"{self.text}\n\n{steps}" if steps else self.text

@@ -18,6 +18,10 @@ API_MAX_FUNCTION_TIMEOUT = 28
 """Spec section 1: what answers an API call answers a second before the gateway gives up."""
 API_MAX_INTEGRATION_MS = 29_000
 """The gateway's default limit for an integration, in milliseconds (API Gateway quotas)."""
+STREAM_MAX_SILENCE = 10
+"""Spec section 3: a comment at least that often."""
+STREAM_MARGIN = 15
+"""What a stream's function has left after the stream's end, for its cold start and its clearing up."""
 VISIBILITY_PER_TIMEOUT = 6
 """AWS asks for a visibility of at least six function timeouts (Lambda developer guide, SQS event sources)."""
 MARGIN = 60
@@ -46,6 +50,10 @@ class Timings:
     """Timeout of every function that answers an API call."""
     integration_timeout_ms: int = API_MAX_INTEGRATION_MS
     """Milliseconds that the gateway waits for such a function."""
+    stream_seconds: int = 120
+    """Longest life of a solution's stream; streaming is exempt from the limits of other API calls (spec section 1)."""
+    heartbeat_comment: int = 8
+    """Longest silence on such a stream; at most ``STREAM_MAX_SILENCE``."""
 
     @property
     def visibility(self) -> int:
@@ -71,6 +79,16 @@ class Timings:
     def process_deadline(self) -> int:
         """Age at which a ticket still PROCESSING has been forgotten."""
         return self.workflow_timeout + MARGIN
+
+    @property
+    def stream_function_timeout(self) -> int:
+        """Timeout of get_solution_stream: it ends its streams itself, and says so to their readers."""
+        return self.stream_seconds + STREAM_MARGIN
+
+    @property
+    def stream_integration_timeout_ms(self) -> int:
+        """Milliseconds that the gateway waits for the end of a stream."""
+        return 1000 * (self.stream_function_timeout + 1)
 
     def violations(self) -> list[str]:
         """Every rule that does not hold, as a sentence with its figures."""
@@ -113,6 +131,14 @@ class Timings:
             (
                 self.api_function_timeout * 1000 < self.integration_timeout_ms,
                 f"integration_timeout_ms {self.integration_timeout_ms} is not above api_function_timeout (in ms)",
+            ),
+            (
+                self.stream_seconds >= 1 and self.stream_function_timeout < LAMBDA_MAX_TIMEOUT,
+                f"stream_seconds {self.stream_seconds} is not within 1..{LAMBDA_MAX_TIMEOUT - STREAM_MARGIN - 1}",
+            ),
+            (
+                1 <= self.heartbeat_comment <= STREAM_MAX_SILENCE,
+                f"heartbeat_comment {self.heartbeat_comment} is not within 1..{STREAM_MAX_SILENCE}",
             ),
         ]
         return [message for holds, message in rules if not holds]

@@ -1,4 +1,4 @@
-"""Timeouts: whatever answers an API call gives up before the gateway does."""
+"""Timeouts: whatever answers an API call gives up before the gateway does. A stream may take longer, and says so."""
 
 from __future__ import annotations
 
@@ -34,15 +34,26 @@ STATED: Final = Rule(
 )
 BEHIND_API: Final = Rule(
     id="timeouts-behind-api",
-    demand=f"A function that answers an API call has at most {MAX_API_FUNCTION_SECONDS} seconds",
+    demand=f"A function that answers an API call has at most {MAX_API_FUNCTION_SECONDS} seconds; one that streams its "
+    "answer is exempt (see timeouts-stream)",
     severity=Severity.HIGH,
     controls=("Well-Architected REL05-BP05",),
     remediation=f"Set the function's timeout to {MAX_API_FUNCTION_SECONDS} or less, or hand the work to a queue.",
     url="https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html",
 )
+STREAM: Final = Rule(
+    id="timeouts-stream",
+    demand="A function that streams its answer ends before its integration gives up",
+    severity=Severity.HIGH,
+    controls=("Well-Architected REL05-BP05",),
+    remediation="Set the function's timeout below timeoutInMillis, so that it ends the stream itself and says why; "
+    f"both may be up to {MAX_FUNCTION_SECONDS} seconds.",
+    url="https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode.html",
+)
 INTEGRATION: Final = Rule(
     id="timeouts-integration",
-    demand=f"An integration states its timeout, at most {MAX_INTEGRATION_MILLISECONDS} milliseconds",
+    demand=f"An integration states its timeout, at most {MAX_INTEGRATION_MILLISECONDS} milliseconds, or "
+    f"{MAX_FUNCTION_SECONDS * 1000} where it streams",
     severity=Severity.HIGH,
     controls=("Well-Architected REL05-BP05",),
     remediation=f"Set timeoutInMillis to {MAX_INTEGRATION_MILLISECONDS} or less in x-amazon-apigateway-integration; "
@@ -146,16 +157,29 @@ def _behind_apis(resources: Sequence[Resource]) -> Iterator[Finding]:
 
 
 def _behind(api: Resource, call: _Call, functions: Mapping[Value, Resource]) -> Iterator[Finding]:
-    if "lambda:path" not in call.uri or call.streams:
+    if "lambda:path" not in call.uri:
         return
+    rule = STREAM if call.streams else BEHIND_API
     if call.function is None:
         problem = f"calls {call.uri}, which names no function"
-        yield Finding(BEHIND_API, f"{call.path}.uri", problem, urn=api.urn)
+        yield Finding(rule, f"{call.path}.uri", problem, urn=api.urn)
     elif call.function not in functions:
         problem = f"calls {call.function}, which is not in this stack: its timeout is not known"
-        yield Finding(BEHIND_API, f"{call.path}.uri", problem, unknown=True, urn=api.urn)
+        yield Finding(rule, f"{call.path}.uri", problem, unknown=True, urn=api.urn)
+    elif call.streams:
+        yield from _outlives(functions[call.function], call)
     else:
         yield from _too_long(functions[call.function])
+
+
+def _outlives(function: Resource, call: _Call) -> Iterator[Finding]:
+    """A stream's function that the gateway would cut off; what is missing or too much, other rules say."""
+    timeout, limit = look_up(function, "timeout").value, call.definition.get("timeoutInMillis")
+    if isinstance(timeout, Unknown):
+        yield replace(not_known(STREAM, timeout), urn=function.urn)
+    elif isinstance(timeout, int | float) and isinstance(limit, int | float) and timeout * 1000 >= limit:
+        problem = f"is {timeout:g} seconds, and its integration waits {limit:g} milliseconds"
+        yield Finding(STREAM, "timeout", problem, urn=function.urn)
 
 
 def _called_by_permission(resources: Sequence[Resource], functions: Mapping[Value, Resource]) -> Iterator[Finding]:
@@ -181,7 +205,7 @@ def _too_long(function: Resource) -> Iterator[Finding]:
 GROUP: Final = Group(
     name="timeouts",
     description="Whatever answers an API call gives up before the gateway does.",
-    rules=(STATED, BEHIND_API, INTEGRATION),
+    rules=(STATED, BEHIND_API, STREAM, INTEGRATION),
     checks=MappingProxyType({_FUNCTION: _function, _REST_API: _rest_api}),
     stack_check=_behind_apis,
 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import zipfile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
-from components import iam, keys, names, settings
+from components import iam, keys, names, openapi, settings
 from components.bundling import Bundles, bundle
 from components.bundling.limits import MAX_UNPACKED_BYTES
 from harness import graph as graphs
@@ -19,6 +20,7 @@ from harness.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from harness.access import Access
     from harness.graph import Graph, Resource
@@ -28,8 +30,10 @@ API = "aws:apigateway/restApi:RestApi"
 DOMAIN = "aws:opensearch/domain:Domain"
 ESM = "aws:lambda/eventSourceMapping:EventSourceMapping"
 FUNCTION = "aws:lambda/function:Function"
+INTEGRATION = "x-amazon-apigateway-integration"
 KEY = "aws:kms/key:Key"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+METHOD_SETTINGS = "aws:apigateway/methodSettings:MethodSettings"
 NOTIFICATION = "aws:s3/bucketNotification:BucketNotification"
 POOL = "aws:cognito/userPool:UserPool"
 QUEUE = "aws:sqs/queue:Queue"
@@ -39,6 +43,7 @@ STAGE = "aws:apigateway/stage:Stage"
 STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
 TABLE = "aws:dynamodb/table:Table"
 TOPIC = "aws:sns/topic:Topic"
+USAGE_PLAN = "aws:apigateway/usagePlan:UsagePlan"
 
 POLICY_INPUTS = ("policy", "policyDocument", "assumeRolePolicy")
 """Documents whose ARNs AWS does not look up; their principals are another matter (row 1)."""
@@ -55,8 +60,10 @@ def documents(graph: Graph) -> Iterator[tuple[Resource, str, dict[str, Any]]]:
 def arns(value: object) -> set[str]:
     """Every ARN that a value names, in JSON inside texts too; a log group's without its ``:*``."""
     text = json.dumps(value).replace("\\", "")
-    # An integration's URI is an ARN that holds another.
-    text = re.sub(r"arn:[^\"]+?/functions/([^/]+)/invocations", r"\1", text)
+    # An integration's URI looks like an ARN and holds one, or what one is made of.
+    text = re.sub(r"arn:[^\"]+?/functions/([^/]+)/[a-z-]*invocations", r"\1", text)
+    text = re.sub(r"arn:aws:apigateway:([^:]+):sqs:path/(\d+)/", r"arn:aws:sqs:\1:\2:", text)
+    text = re.sub(r"arn:aws:apigateway:[^:]+:dynamodb:action/\w+", "", text)
     return {arn.removesuffix(":*") for arn in re.findall(r"arn:aws[a-z-]*:[^\"' ,]+", text)}
 
 
@@ -69,6 +76,21 @@ def operations(graph: Graph) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, methods in api_body(graph)["paths"].items():
         for method, operation in methods.items():
             yield path, method, operation
+
+
+def integrations(graph: Graph) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Of every operation that calls something."""
+    for path, method, operation in operations(graph):
+        integration = operation[INTEGRATION]
+        if integration["type"] != "mock":
+            yield path, method, integration
+
+
+def settings_of(graph: Graph, path: str, method: str) -> dict[str, Any]:
+    """The stage's settings for a method: its own, or those of all methods."""
+    by_path = {each.inputs["methodPath"]: each.inputs["settings"] for each in graph.of_type(METHOD_SETTINGS)}
+    found: dict[str, Any] = by_path.get(f"{path.removeprefix('/')}/{method.upper()}", by_path["*/*"])
+    return found
 
 
 def test_row_01_whatever_names_an_arn_waits_for_what_it_names(graph: Graph) -> None:
@@ -109,6 +131,11 @@ def test_row_02_whatever_uses_a_role_waits_for_all_its_policies(graph: Graph, ac
             for user in graph.of_type("aws:apigateway/account:Account")
         ),
         *((source, access.role_of(_function_of(graph, source))) for source in graph.of_type(ESM)),
+        *(
+            (graph.one(API), access.by_arn(integration["credentials"]))
+            for *_, integration in integrations(graph)
+            if "credentials" in integration
+        ),
         *(
             (config, access.role_of(_named(graph, FUNCTION, config.inputs["functionName"])))
             for config in graph.of_type("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
@@ -312,7 +339,8 @@ def test_row_17_the_state_machine_may_deliver_its_logs_before_it_is_made(graph: 
 def test_row_18_stage_and_method_settings_wait_for_the_accounts_log_role(graph: Graph) -> None:
     account = graph.one("aws:apigateway/account:Account")
     assert graph.waits_for(graph.one(STAGE), account)
-    assert graph.waits_for(graph.one("aws:apigateway/methodSettings:MethodSettings"), account)
+    for method_settings in graph.of_type(METHOD_SETTINGS):
+        assert graph.waits_for(method_settings, account)
 
 
 def test_row_20_every_operation_names_its_authorizer(graph: Graph) -> None:
@@ -346,34 +374,157 @@ def test_row_22_a_new_body_is_deployed(graph: Graph) -> None:
     assert graph.waits_for(graph.one(STAGE), deployment)
 
 
+def test_row_22_a_change_of_a_template_is_a_new_body(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = graphs.build("prod")
+    for template in openapi.TEMPLATES.iterdir():
+        (tmp_path / template.name).write_text(template.read_text())
+    with (tmp_path / "status_response.vtl").open("a") as file:
+        file.write("## changed\n#set($unused = 1)\n")
+    monkeypatch.setattr(openapi, "TEMPLATES", tmp_path)
+    after = graphs.build("prod")
+    deployments = [built.one("aws:apigateway/deployment:Deployment").inputs["triggers"] for built in (before, after)]
+    assert deployments[0] != deployments[1]
+
+
+def test_row_23_a_stream_has_an_address_of_its_own_and_nothing_else_has_it(graph: Graph) -> None:
+    streams = []
+    for path, method, integration in integrations(graph):
+        stream = integration.get("responseTransferMode") == "STREAM"
+        assert integration["uri"].endswith(":live/response-streaming-invocations") is stream, f"{method} {path}"
+        assert (":lambda:path/2021-11-15/functions/" in integration["uri"]) is stream
+        if stream:
+            assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
+            streams.append(path)
+    assert streams == ["/tickets/{id}/solution/stream"]
+
+
+def test_row_24_a_stream_is_not_cached_not_rendered_and_ended_by_its_function(graph: Graph) -> None:
+    timings = graph.settings.functions.timings
+    own = {each.inputs["methodPath"]: each.inputs["settings"] for each in graph.of_type(METHOD_SETTINGS)}
+    for path, method, integration in integrations(graph):
+        if integration.get("responseTransferMode") != "STREAM":
+            continue
+        assert own[f"{path.removeprefix('/')}/{method.upper()}"]["cachingEnabled"] is False
+        assert "responses" not in integration
+        assert "cacheKeyParameters" not in integration
+        function = _named(graph, FUNCTION, integration["uri"].split(":function:")[1].split(":")[0])
+        seconds = function.inputs["timeout"]
+        assert timings.stream_seconds < seconds <= 900
+        assert seconds * 1000 < integration["timeoutInMillis"] <= 900_000
+        assert "minimumCompressionSize" not in graph.one(API).inputs
+
+
 def test_row_26_the_gateway_may_call_each_function_by_its_alias_from_its_own_route_only(graph: Graph) -> None:
     permissions = graph.of_type("aws:lambda/permission:Permission")
     used = set()
-    for path, method, operation in operations(graph):
-        integration = operation["x-amazon-apigateway-integration"]
-        if integration["type"] != "aws_proxy":
-            continue
-        alias_arn = integration["uri"].split("/functions/")[1].removesuffix("/invocations")
+    schemes = api_body(graph)["components"]["securitySchemes"].values()
+    authorizers = [scheme.get("x-amazon-apigateway-authorizer", {}) for scheme in schemes]
+    called = [
+        (integration["uri"], f"/{names.STAGE}/{method.upper()}{re.sub(r'{[^}]+}', '*', path)}")
+        for path, method, integration in integrations(graph)
+        if integration["type"] == "aws_proxy"
+    ] + [(each["authorizerUri"], "/authorizers/*") for each in authorizers if "authorizerUri" in each]
+    for uri, source in called:
+        alias_arn, _, _ = uri.split("/functions/")[1].partition("/")
         *_, name, qualifier = alias_arn.split(":")
-        source = f"/{names.STAGE}/{method.upper()}{re.sub(r'{[^}]+}', '*', path)}"
         matching = [
             p
             for p in permissions
             if (p.inputs["function"], p.inputs["qualifier"]) == (name, qualifier)
             and p.inputs["sourceArn"].endswith(source)
         ]
-        assert len(matching) == 1, f"{method} {path}"
+        assert len(matching) == 1, source
+        assert matching[0].inputs["action"] == "lambda:InvokeFunction"
         assert ":" not in matching[0].inputs["function"]
         used.add(matching[0].urn)
     assert used == {permission.urn for permission in permissions}
 
 
-def test_row_27_cognito_callers_are_limited_by_throttling_not_by_keys(graph: Graph) -> None:
-    assert "x-amazon-apigateway-api-key-source" not in api_body(graph)
-    limits = graph.one("aws:apigateway/methodSettings:MethodSettings").inputs
-    assert limits["methodPath"] == "*/*"
-    assert limits["settings"]["throttlingRateLimit"] == graph.settings.api.throttle_rate
-    assert limits["settings"]["throttlingBurstLimit"] == graph.settings.api.throttle_burst
+def test_row_27_partners_are_limited_by_their_plan_and_everybody_by_throttling(graph: Graph) -> None:
+    body = api_body(graph)
+    assert body["x-amazon-apigateway-api-key-source"] == "AUTHORIZER"
+    schemes = body["components"]["securitySchemes"]
+    assert schemes["UsagePlanKey"] == {"type": "apiKey", "name": "x-api-key", "in": "header"}
+    keyed = set()
+    for path, method, operation in operations(graph):
+        required = {scheme for requirement in operation.get("security", ()) for scheme in requirement}
+        assert ("UsagePlanKey" in required) is ("ItsmSignature" in required) is path.startswith("/itsm/"), path
+        keyed |= {path} if "UsagePlanKey" in required else set()
+        limits = settings_of(graph, path, method)
+        assert limits["throttlingRateLimit"] == graph.settings.api.throttle_rate
+        assert limits["throttlingBurstLimit"] == graph.settings.api.throttle_burst
+    assert keyed == {"/itsm/tickets", "/itsm/tickets/{id}", "/itsm/tickets/{id}/solution"}
+
+
+def test_row_28_each_tier_has_a_plan_of_the_stage(graph: Graph) -> None:
+    stage = graph.one(STAGE)
+    plans = {plan.name.removeprefix("api-"): plan for plan in graph.of_type(USAGE_PLAN)}
+    assert plans.keys() == {"standard", "premium"}
+    for tier, limits in graph.settings.api.tiers.items():
+        plan = plans[tier]
+        assert plan.inputs["apiStages"] == [{"apiId": stage.inputs["restApi"], "stage": stage.inputs["stageName"]}]
+        assert graph.waits_for(plan, stage)
+        assert plan.inputs["throttleSettings"] == {"rateLimit": limits.rate, "burstLimit": limits.burst}
+        assert plan.inputs["quotaSettings"] == {"limit": limits.daily_quota, "period": "DAY"}
+    assert graph.outputs["usage_plan_ids"].keys() == plans.keys()
+
+
+def test_row_28_keys_are_made_with_partners_and_not_by_the_program(graph: Graph) -> None:
+    assert not [each for each in graph if each.type.endswith((":ApiKey", ":UsagePlanKey"))]
+
+
+def test_row_29_cached_answers_are_told_apart_by_caller_and_parameters(graph: Graph) -> None:
+    cacheable = []
+    for path, method, operation in operations(graph):
+        integration = operation[INTEGRATION]
+        keys_ = set(integration.get("cacheKeyParameters", ()))
+        if not keys_:
+            assert not settings_of(graph, path, method)["cachingEnabled"], f"{method} {path}"
+            continue
+        cacheable.append((method, path))
+        places = {"path": "path", "query": "querystring", "header": "header"}
+        declared = {f"method.request.{places[each['in']]}.{each['name']}" for each in operation["parameters"]}
+        assert keys_ == declared
+        assert {"method.request.header.Authorization", "method.request.header.Origin"} <= keys_
+        assert {f"method.request.path.{name}" for name in re.findall(r"{(\w+)}", path)} <= keys_
+        assert integration["cacheNamespace"] == operation["operationId"]
+    assert cacheable == [("get", "/tickets/{id}/solution")]
+
+
+@pytest.mark.parametrize("size", [None, 0.5, "1.6"])
+def test_row_29_only_where_a_cache_is_asked_for_there_is_one(config: dict[str, str], size: object) -> None:
+    config["energy-support:api"] = json.dumps({"cache_gib": size, "cache_seconds": 60})
+    built = graphs.build_with("prod", config)
+    stage = built.one(STAGE).inputs
+    assert stage["cacheClusterEnabled"] is (size is not None)
+    assert stage.get("cacheClusterSize") == (None if size is None else str(size))
+    cached = [each.inputs for each in built.of_type(METHOD_SETTINGS) if each.inputs["settings"]["cachingEnabled"]]
+    assert [each["methodPath"] for each in cached] == ([] if size is None else ["tickets/{id}/solution/GET"])
+    assert all(each["settings"]["cacheTtlInSeconds"] == 60 for each in cached)
+
+
+def test_row_30_a_cached_answer_is_encrypted_and_nobody_may_flush_it(graph_of: Callable[[str], Graph]) -> None:
+    cached = settings_of(graph_of("prod"), "/tickets/{id}/solution", "get")
+    assert cached["cachingEnabled"] is True
+    assert cached["cacheDataEncrypted"] is True
+    assert cached["requireAuthorizationForCacheControl"] is True
+    assert cached["unauthorizedCacheControlHeaderStrategy"] == "FAIL_WITH_403"
+    assert cached["cacheTtlInSeconds"] <= 300
+
+
+def test_row_30_a_methods_own_settings_say_again_what_holds_for_all(graph: Graph) -> None:
+    settings_ = {each.inputs["methodPath"]: each.inputs["settings"] for each in graph.of_type(METHOD_SETTINGS)}
+    of_all = {name: value for name, value in settings_.pop("*/*").items() if name != "cachingEnabled"}
+    for own in settings_.values():
+        assert of_all.items() <= own.items()
+        assert own["dataTraceEnabled"] is False
+
+
+def test_row_30_settings_of_methods_are_written_one_after_the_other(graph: Graph) -> None:
+    chain = graph.of_type(METHOD_SETTINGS)
+    for one in chain:
+        for other in chain:
+            assert one is other or graph.waits_for(one, other) or graph.waits_for(other, one)
 
 
 def test_row_31_no_body_is_taken_for_binary(graph: Graph) -> None:
@@ -382,9 +533,42 @@ def test_row_31_no_body_is_taken_for_binary(graph: Graph) -> None:
 
 
 def test_row_32_the_pool_is_asked_for_id_tokens(graph: Graph) -> None:
-    for _, method, operation in operations(graph):
-        if method != "options":
+    for path, method, operation in operations(graph):
+        if method != "options" and not path.startswith("/itsm/"):
             assert operation["security"] == [{"CognitoIdToken": []}]
+
+
+def test_row_33_the_gateway_calls_services_under_a_role_for_exactly_that(graph: Graph, access: Access) -> None:
+    targets = {
+        "/tickets/{id}/status": ("dynamodb:GetItem", graph.one(TABLE, "tickets")),
+        "/tickets/{id}/feedback": ("sqs:SendMessage", graph.one(QUEUE, "feedback-queue")),
+    }
+    found = {path: each for path, _, each in integrations(graph) if each["type"] == "aws"}
+    assert found.keys() == targets.keys()
+    for path, integration in found.items():
+        action, target = targets[path]
+        role = access.by_arn(integration["credentials"])
+        (trust,) = role.json("assumeRolePolicy")["Statement"]
+        assert trust["Principal"] == {"Service": "apigateway.amazonaws.com"}
+        granted = [s for s in access.statements_of(role) if not s["Action"][0].startswith("kms:")]
+        assert [(s["Action"], s["Resource"]) for s in granted] == [([action], [target.arn])]
+        assert integration["passthroughBehavior"] == "never"
+        assert list(integration["requestTemplates"]) == ["application/json"]
+        assert graph.waits_for(graph.one(API), target)
+
+
+def test_row_33_the_services_are_addressed_as_the_gateway_does(graph: Graph) -> None:
+    found = {path: each for path, _, each in integrations(graph) if each["type"] == "aws"}
+    place = f"arn:aws:apigateway:{graph.settings.region}"
+    status, feedback = found["/tickets/{id}/status"], found["/tickets/{id}/feedback"]
+    assert status["uri"] == f"{place}:dynamodb:action/GetItem"
+    assert graph.one(TABLE, "tickets").inputs["name"] in status["requestTemplates"]["application/json"]
+    assert "requestParameters" not in status
+    queue = graph.one(QUEUE, "feedback-queue").inputs["name"]
+    assert feedback["uri"] == f"{place}:sqs:path/{graph.settings.account_id}/{queue}"
+    form = {"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}
+    assert feedback["requestParameters"] == form
+    assert all(each["httpMethod"] == "POST" for each in found.values())
 
 
 def test_row_38_reserved_concurrency_leaves_what_lambda_insists_on(graph: Graph) -> None:
@@ -405,7 +589,7 @@ def test_row_39_no_source_starts_more_than_its_function_may_run(graph: Graph) ->
 def test_row_40_a_message_stays_hidden_six_times_as_long_as_its_consumer_runs(graph: Graph) -> None:
     by_arn = {queue.arn: queue for queue in graph.of_type(QUEUE)}
     sources = [source for source in graph.of_type(ESM) if source.inputs["eventSourceArn"] in by_arn]
-    assert len(sources) == 2
+    assert len(sources) == 3
     for source in sources:
         queue = by_arn[source.inputs["eventSourceArn"]]
         window = source.inputs["maximumBatchingWindowInSeconds"]
@@ -413,6 +597,24 @@ def test_row_40_a_message_stays_hidden_six_times_as_long_as_its_consumer_runs(gr
         assert queue.inputs["visibilityTimeoutSeconds"] >= 6 * timeout + window
         assert queue.json("redrivePolicy")["maxReceiveCount"] >= 5
         assert source.inputs["functionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_row_41_what_streams_is_taken_over_by_the_runtime_loop_and_nothing_else(graph: Graph) -> None:
+    streaming = {
+        integration["uri"].split(":function:")[1].split(":")[0]
+        for *_, integration in integrations(graph)
+        if integration.get("responseTransferMode") == "STREAM"
+    }
+    wrapped = {
+        function.inputs["name"]: function.inputs["environment"]["variables"]["AWS_LAMBDA_EXEC_WRAPPER"]
+        for function in graph.of_type(FUNCTION)
+        if "AWS_LAMBDA_EXEC_WRAPPER" in function.inputs["environment"]["variables"]
+    }
+    assert wrapped.keys() == streaming
+    with zipfile.ZipFile(bundle(graph.settings.functions.target).support.path) as layer:
+        for path in wrapped.values():
+            script = layer.getinfo(path.removeprefix("/opt/"))
+            assert script.external_attr >> 16 & 0o111 == 0o111
 
 
 def test_row_42_archives_fit_into_lambda(graph: Graph) -> None:
@@ -550,19 +752,20 @@ def test_row_69_a_model_is_allowed_through_its_profile_in_every_region_it_may_ro
     graph: Graph, access: Access
 ) -> None:
     models = graph.settings.models
-    role = access.role_of(_named(graph, FUNCTION, f"support-{graph.settings.environment}-process_ticket"))
-    statements = {s["Sid"]: s for s in access.statements_of(role)}
     profile = (
         f"arn:aws:bedrock:{graph.settings.region}:{graph.settings.account_id}:"
         f"inference-profile/{models.generation_model_id}"
     )
-    assert statements["Generate"]["Resource"] == [profile]
-    through = statements["GenerateThroughProfile"]
-    assert through["Resource"] == [
-        f"arn:aws:bedrock:{region}::foundation-model/{models.foundation_model_id}"
-        for region in models.generation_regions
-    ]
-    assert through["Condition"] == {"StringEquals": {"bedrock:InferenceProfileArn": profile}}
+    for function, verb in (("process_ticket", "Generate"), ("get_solution_stream", "Stream")):
+        role = access.role_of(graph.one(FUNCTION, function))
+        statements = {s["Sid"]: s for s in access.statements_of(role)}
+        assert statements[verb]["Resource"] == [profile]
+        through = statements[f"{verb}ThroughProfile"]
+        assert through["Resource"] == [
+            f"arn:aws:bedrock:{region}::foundation-model/{models.foundation_model_id}"
+            for region in models.generation_regions
+        ]
+        assert through["Condition"] == {"StringEquals": {"bedrock:InferenceProfileArn": profile}}
 
 
 def test_row_70_the_guardrail_may_be_applied_where_it_is_used_and_nobody_may_subscribe(

@@ -39,6 +39,31 @@ OWN = {
     },
     "get_ticket": {"TicketsItems": {ITEMS["Get"]}, **TABLES},
     "get_solution": {"TicketsItems": {ITEMS["Get"]}, "SolutionsItems": {ITEMS["Get"]}, **TABLES},
+    "get_solution_stream": {
+        "TicketsItems": {ITEMS["Get"]},
+        "SolutionsItems": {ITEMS["Get"]},
+        "Stream": {"bedrock:InvokeModelWithResponseStream"},
+        "StreamThroughProfile": {"bedrock:InvokeModelWithResponseStream"},
+        "Guard": {"bedrock:ApplyGuardrail"},
+        **TABLES,
+    },
+    "review_ticket": {
+        "TicketsItems": {ITEMS["Get"], ITEMS["Update"]},
+        "SolutionsItems": {ITEMS["Get"], ITEMS["Put"]},
+        **TABLES,
+    },
+    "itsm_authorizer": {
+        "ApiKeysItems": {ITEMS["Get"]},
+        "DecryptPartners": {"kms:Decrypt"},
+        "EncryptPartners": {"kms:Encrypt"},
+        **TABLES,
+    },
+    "feedback_writer": {
+        "ConsumeFeedback": CONSUME,
+        "TicketsItems": {ITEMS["Get"]},
+        "FeedbackItems": {ITEMS["Put"]},
+        **TABLES,
+    },
     "kb_search": {"SearchPassages": {"es:ESHttpPost"}, "Embed": {"bedrock:InvokeModel"}},
     "kb_ingest": {
         "ConsumeKbIngest": CONSUME,
@@ -130,6 +155,29 @@ def test_each_function_may_do_what_it_does_and_no_more(graph: Graph, access: Acc
         assert {s["Sid"]: set(s["Action"]) for s in granted} == {**EVERY_FUNCTION, **OWN[key]}, key
 
 
+def test_the_gateway_may_do_what_its_templates_do_and_no_more(graph: Graph, access: Access) -> None:
+    allowed = {
+        "api-status": {"TicketsItems": {ITEMS["Get"]}, **TABLES},
+        "api-feedback": {"SendToFeedback": {"sqs:SendMessage"}, "QueuesKeyThroughSqs": SEND},
+    }
+    for name, statements in allowed.items():
+        role = graph.one("aws:iam/role:Role", name)
+        assert role.inputs["name"] == f"support-{graph.settings.environment}-{name}"
+        assert {s["Sid"]: set(s["Action"]) for s in access.statements_of(role)} == statements
+
+
+def test_a_partners_secret_is_opened_for_its_partner_only_and_none_is_made(graph: Graph, access: Access) -> None:
+    key = graph.one("aws:kms/key:Key", "partners-key")
+    authorizer = access.role_of(graph.one("aws:lambda/function:Function", "itsm_authorizer"))
+    conditions = {s["Sid"]: s["Condition"] for s in access.statements_of(authorizer) if s["Resource"] == [key.arn]}
+    assert conditions == {
+        "DecryptPartners": {"StringLike": {"kms:EncryptionContext:api_key": "*"}},
+        "EncryptPartners": {"StringEquals": {"kms:EncryptionContext:api_key": "decoy"}},
+    }
+    others = [role for role in graph.of_type("aws:iam/role:Role") if role is not authorizer]
+    assert not any(key.arn in s["Resource"] for role in others for s in access.statements_of(role))
+
+
 def test_a_statement_is_about_the_table_or_queue_that_it_names(graph: Graph, access: Access) -> None:
     prefix = f"support-{graph.settings.environment}-"
     for role in graph.of_type("aws:iam/role:Role"):
@@ -162,9 +210,10 @@ def test_what_is_granted_in_a_preview_holds_no_key(graph: Graph) -> None:
 
 
 def test_keys_are_used_through_the_service_that_holds_the_data(graph: Graph, access: Access) -> None:
+    partners = graph.one("aws:kms/key:Key", "partners-key").arn
     for role in graph.of_type("aws:iam/role:Role"):
         for granted in access.statements_of(role):
-            if any(action in {"kms:Decrypt", "kms:GenerateDataKey"} for action in granted["Action"]):
+            if granted["Resource"] != [partners] and {"kms:Decrypt", "kms:GenerateDataKey"} & set(granted["Action"]):
                 assert list(granted["Condition"]["StringEquals"]) == ["kms:ViaService"]
 
 

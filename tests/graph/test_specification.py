@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from components import models, search
-from components.functions import METRICS_NAMESPACE
+from components.functions import METRICS_NAMESPACE, STREAMING
 from components.tables import CUSTOMER_INDEX, DEADLINE_INDEX
 from support import embedding, environment
 from support.repositories.ticket_table import CUSTOMER_CREATED_INDEX
-from support.routes import ROUTES
+from support.routes import ROUTES, FunctionProxy
 from support.services.search_setup import READER, WRITER
 from support.services.ticket_events import SOURCE
 
@@ -42,7 +42,8 @@ def test_each_function_of_the_contract_is_built(graph: Graph) -> None:
 def test_each_function_is_given_exactly_the_environment_that_it_reads(graph: Graph) -> None:
     for key, function in by_key(graph).items():
         variables = function.inputs["environment"]["variables"]
-        own = {name: value for name, value in variables.items() if not name.startswith("POWERTOOLS_")}
+        taken = STREAMING.keys() | {name for name in variables if name.startswith("POWERTOOLS_")}
+        own = {name: value for name, value in variables.items() if name not in taken}
         environment.load(environment.FUNCTIONS[key], own)
         assert own.keys() == environment.variables(environment.FUNCTIONS[key])
         assert variables["POWERTOOLS_SERVICE_NAME"] == key
@@ -56,8 +57,19 @@ def test_memory_is_as_specified(graph: Graph) -> None:
 
 
 def test_what_answers_an_api_call_answers_before_the_gateway_gives_up(graph: Graph) -> None:
-    for route in ROUTES:
-        assert by_key(graph)[route.function].inputs["timeout"] <= 28
+    proxies = [route.integration for route in ROUTES if isinstance(route.integration, FunctionProxy)]
+    for proxy in proxies:
+        assert by_key(graph)[proxy.function].inputs["timeout"] <= 28 or proxy.stream
+    assert by_key(graph)["itsm_authorizer"].inputs["timeout"] <= 28
+
+
+def test_a_stream_lives_as_long_as_the_table_of_timings_says(graph: Graph) -> None:
+    timings = graph.settings.functions.timings
+    stream = by_key(graph)["get_solution_stream"].inputs
+    assert stream["timeout"] == timings.stream_function_timeout
+    variables = stream["environment"]["variables"]
+    assert int(variables["STREAM_SECONDS"]) < stream["timeout"]
+    assert int(variables["HEARTBEAT_SECONDS"]) <= 10
 
 
 def test_functions_share_two_layers_runtime_and_processor(graph: Graph) -> None:
@@ -167,10 +179,11 @@ def test_failures_are_kept_fourteen_days_and_raise_an_alarm_at_the_first(graph: 
     queues = graph.of_type(QUEUE)
     work = [queue for queue in queues if "redrivePolicy" in queue.inputs]
     failures = [queue for queue in queues if "redrivePolicy" not in queue.inputs]
-    assert {queue.name for queue in work} == {"ticket-queue", "ingest-queue"}
+    assert {queue.name for queue in work} == {"ticket-queue", "ingest-queue", "feedback-queue"}
     assert {queue.name for queue in failures} == {
         "ticket-queue-dlq",
         "ingest-queue-dlq",
+        "feedback-queue-dlq",
         "events-dlq",
         "async-failures",
     }
@@ -191,7 +204,7 @@ def test_queues_and_topic_are_encrypted_with_a_customer_key(graph: Graph) -> Non
 
 def test_keys_rotate_and_are_one_per_class_of_data(graph: Graph) -> None:
     keys = {key.name: key.inputs for key in graph.of_type("aws:kms/key:Key")}
-    assert keys.keys() == {"data-key", "queues-key", "logs-key", "search-key", "cursor-key"}
+    assert keys.keys() == {"data-key", "queues-key", "logs-key", "search-key", "cursor-key", "partners-key"}
     signing = keys.pop("cursor-key")
     assert (signing["keyUsage"], signing["customerMasterKeySpec"]) == ("GENERATE_VERIFY_MAC", "HMAC_256")
     assert all(key["enableKeyRotation"] is True for key in keys.values())
@@ -259,9 +272,27 @@ def test_calls_are_logged_traced_and_limited_and_their_bodies_are_not_kept(graph
     assert stage["xrayTracingEnabled"] is True
     fields = json.loads(stage["accessLogSettings"]["format"])
     assert {"request_id", "principal", "status", "latency_ms", "integration_latency_ms"} <= fields.keys()
-    methods = graph.one("aws:apigateway/methodSettings:MethodSettings").inputs["settings"]
-    assert methods["dataTraceEnabled"] is False
-    assert methods["loggingLevel"] == graph.settings.api.execution_log
+    for methods in graph.of_type("aws:apigateway/methodSettings:MethodSettings"):
+        assert methods.inputs["settings"]["dataTraceEnabled"] is False
+        assert methods.inputs["settings"]["loggingLevel"] == graph.settings.api.execution_log
+
+
+def test_whose_access_to_which_ticket_is_in_the_log_even_where_no_function_runs(graph: Graph) -> None:
+    fields = json.loads(graph.one("aws:apigateway/stage:Stage").inputs["accessLogSettings"]["format"])
+    assert fields["principal"] == "$context.authorizer.claims.sub"
+    assert fields["groups"] == "$context.authorizer.claims.cognito:groups"
+    assert fields["partner"] == "$context.authorizer.principalId"
+    assert fields["path"] == "$context.path"
+
+
+def test_partners_of_tier_premium_may_call_more(graph: Graph) -> None:
+    standard, premium = (graph.settings.api.tiers[tier] for tier in ("standard", "premium"))
+    assert (standard.rate, standard.burst, standard.daily_quota) < (premium.rate, premium.burst, premium.daily_quota)
+
+
+def test_production_caches_solutions_and_no_other_stack_pays_for_it(graph_of: GraphOf) -> None:
+    sizes = {stack: graph_of(stack).settings.api.cache_gib for stack in ("local", "dev", "staging", "prod")}
+    assert sizes == {"local": None, "dev": None, "staging": None, "prod": "0.5"}
 
 
 # --- section 6: stacks

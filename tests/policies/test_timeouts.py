@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from policies.rules import timeouts
+
 if TYPE_CHECKING:
     from tests.policies.conftest import Engine, Given
 
@@ -99,9 +101,35 @@ def test_an_authorizer_answers_an_api_call_too(engine: Engine, given: type[Given
     assert finding.mandatory
 
 
-def test_a_streaming_function_may_take_longer(engine: Engine, given: type[Given]) -> None:
+def test_a_streaming_function_may_take_longer_but_not_longer_than_the_gateway_waits(
+    engine: Engine, given: type[Given]
+) -> None:
     api = given(REST_API, "api", {"body": body(integration(responseTransferMode="STREAM", timeoutInMillis=120_000))})
-    assert engine.judge_stack(api, given(FUNCTION, "f", {"name": "get_ticket", "timeout": 130})) == []
+    assert engine.judge_stack(api, given(FUNCTION, "f", {"name": "get_ticket", "timeout": 119})) == []
+    (finding,) = engine.judge_stack(api, given(FUNCTION, "f", {"name": "get_ticket", "timeout": 120}))
+    assert (finding.policy, finding.mandatory) == ("timeouts-stack", True)
+    assert "timeouts-stream" in finding.message
+    assert "is 120 seconds, and its integration waits 120000 milliseconds" in finding.message
+    assert finding.urn.endswith("::f")
+
+
+def test_a_function_that_streams_and_answers_whole_as_well_has_28_seconds(engine: Engine, given: type[Given]) -> None:
+    stream = integration(responseTransferMode="STREAM", timeoutInMillis=120_000)
+    api = given(REST_API, "api", {"body": body(stream, integration())})
+    (finding,) = engine.judge_stack(api, given(FUNCTION, "f", {"name": "get_ticket", "timeout": 60}))
+    assert "timeouts-behind-api" in finding.message
+
+
+def test_an_unknown_timeout_of_a_streaming_function_is_a_finding_of_its_own(
+    engine: Engine, given: type[Given], unknown: str
+) -> None:
+    api = given(REST_API, "api", {"body": body(integration(responseTransferMode="STREAM", timeoutInMillis=120_000))})
+    (finding,) = engine.judge_stack(api, given(FUNCTION, "f", {"name": "get_ticket", "timeout": unknown}))
+    assert (finding.policy, finding.mandatory) == ("cannot-judge-stack", False)
+
+
+def test_the_exemption_of_streams_is_written_in_the_rule() -> None:
+    assert "streams its answer is exempt" in timeouts.BEHIND_API.demand
 
 
 def test_a_function_that_cannot_be_found_or_named_is_not_a_pass(

@@ -53,18 +53,24 @@ class Call:
     customer_id: str | None = "C1"
     groups: object = "customer"
     sub: str = "user-1"
+    method: str = "GET"
+    resource: str = "/tickets"
+    partner: dict[str, str] | None = None
+    """What the partners' authorizer says, in place of a user's claims."""
 
     def event(self) -> dict[str, Any]:
         claims = {"sub": self.sub, "cognito:groups": self.groups, "custom:customer_id": self.customer_id}
         body = self.body if isinstance(self.body, str | None) else msgspec.json.encode(self.body).decode()
         return {
-            "resource": "/tickets",
+            "httpMethod": self.method,
+            "resource": self.resource,
             "headers": {"Content-Type": "application/json", **self.headers},
             "queryStringParameters": self.query,
             "pathParameters": self.path,
             "requestContext": {
                 "requestId": "api-request",
-                "authorizer": {"claims": {name: claim for name, claim in claims.items() if claim is not None}},
+                "authorizer": self.partner
+                or {"claims": {name: claim for name, claim in claims.items() if claim is not None}},
             },
             "body": body,
             "isBase64Encoded": False,
@@ -216,11 +222,19 @@ def dynamodb(aws: None) -> DynamoDBClient:
             }
         ],
     )
-    for table, key in (("solutions", "ticket_id"), ("idempotency-keys", "idempotency_key")):
+    for table, *keys in (
+        ("solutions", "ticket_id"),
+        ("idempotency-keys", "idempotency_key"),
+        ("api-keys", "api_key"),
+        ("feedback", "ticket_id", "feedback_id"),
+    ):
         client.create_table(
             TableName=table,
             BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            KeySchema=[
+                {"AttributeName": key, "KeyType": "HASH" if position == 0 else "RANGE"}
+                for position, key in enumerate(keys)
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
         )
     return client

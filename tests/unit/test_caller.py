@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,22 @@ def claims(**more: Any) -> dict[str, Any]:
     return {"claims": {"sub": "user-1", **more}}
 
 
+SIGNED_UNTIL = datetime(2026, 1, 31, 12, 5, 0, tzinfo=UTC)
+
+
+def partner(**changes: str) -> dict[str, object]:
+    """What the partners' authorizer says, and the gateway adds."""
+    return {
+        "principalId": "esk_1",
+        "integrationLatency": "12",
+        "api_key": "esk_1",
+        "customer_id": "C1",
+        "rate_limit_tier": "standard",
+        "not_after": "2026-01-31T12:05:00Z",
+        **changes,
+    }
+
+
 @pytest.mark.parametrize(
     ("claim", "groups"),
     [
@@ -22,7 +39,8 @@ def claims(**more: Any) -> dict[str, Any]:
         ("[customer operator]", {"customer", "operator"}),
         ('["customer", "operator"]', {"customer", "operator"}),
         (["operator"], {"operator"}),
-        ("customers-of-operator", {"customers-of-operator"}),
+        ("customers-of-operator", set()),
+        ("partner,administrators", set()),
         ("", set()),
         (None, set()),
     ],
@@ -64,3 +82,51 @@ def test_only_a_customer_acts_for_a_customer(customer: Caller, operator: Caller)
 
 def test_a_customer_without_a_customer_id_sees_nothing() -> None:
     assert not from_authorizer(claims(**{"cognito:groups": "customer"})).may_see("None")
+
+
+def test_a_partner_acts_for_its_customer_and_for_no_other() -> None:
+    caller = from_authorizer(partner(), clock=lambda: SIGNED_UNTIL)
+    assert caller.principal == "esk_1"
+    assert caller.own_customer() == "C1"
+    assert caller.may_see("C1")
+    assert not caller.may_see("C2")
+    assert not caller.is_operator
+    caller.require_group()
+
+
+@pytest.mark.parametrize(
+    ("late", "good"),
+    [(timedelta(minutes=-5), True), (timedelta(0), True), (timedelta(milliseconds=999), True)]
+    + [(timedelta(seconds=seconds), False) for seconds in (1, 60, 86_400)],
+)
+def test_a_partners_signature_ends_however_long_the_gateway_remembers_it(late: timedelta, *, good: bool) -> None:
+    moment = SIGNED_UNTIL + late
+    if good:
+        from_authorizer(partner(), clock=lambda: moment)
+        return
+    with pytest.raises(UnauthenticatedError, match="too old"):
+        from_authorizer(partner(), clock=lambda: moment)
+
+
+@pytest.mark.parametrize("missing", ["api_key", "customer_id", "not_after"])
+def test_a_partner_without_all_of_its_context_is_nobody(missing: str) -> None:
+    for changed in (partner(**{missing: ""}), {name: value for name, value in partner().items() if name != missing}):
+        with pytest.raises(UnauthenticatedError):
+            from_authorizer(changed, clock=lambda: SIGNED_UNTIL)
+
+
+def test_nobody_is_a_user_and_a_partner_at_once() -> None:
+    both = partner() | claims(**{"cognito:groups": "operator"})
+    assert from_authorizer(both, clock=lambda: SIGNED_UNTIL).principal == "user-1"
+    oddities: list[object] = [{}, "", "operator", [], {"sub": ""}]
+    for odd in oddities:
+        with pytest.raises(UnauthenticatedError):
+            from_authorizer(partner() | {"claims": odd}, clock=lambda: SIGNED_UNTIL)
+
+
+def test_no_claim_makes_a_user_a_partner() -> None:
+    # Whatever a user may have written into the attributes of its own account.
+    known = from_authorizer(claims(**partner(), **{"cognito:groups": "partner"}), clock=lambda: SIGNED_UNTIL)
+    assert (known.principal, known.groups, known.customer_id) == ("user-1", frozenset(), None)
+    with pytest.raises(ForbiddenError):
+        known.require_group()

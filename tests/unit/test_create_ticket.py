@@ -87,6 +87,34 @@ def test_a_ticket_is_accepted_and_can_be_found(post: Callable[..., dict[str, Any
     assert workflow.started == [f"{id_of(answer)}-1"]
 
 
+PARTNER = {"api_key": "esk_1", "customer_id": "C1", "rate_limit_tier": "standard", "not_after": "9999-12-31T23:59:59Z"}
+
+
+def test_a_partner_opens_tickets_for_its_customer_and_is_shown_where_it_may_read_them(
+    post: Callable[..., dict[str, Any]], workflow: Workflow
+) -> None:
+    answer = post(resource="/itsm/tickets", partner=PARTNER)
+    assert answer["headers"]["Location"] == f"/v1/itsm/tickets/{id_of(answer)}"
+    another = post(resource="/itsm/tickets", partner=PARTNER | {"customer_id": "C2"})
+    assert another["statusCode"] == 403
+    assert workflow.started == [f"{id_of(answer)}-1"]
+
+
+def test_a_partner_whose_signature_is_too_old_by_now_opens_nothing(
+    post: Callable[..., dict[str, Any]], workflow: Workflow
+) -> None:
+    answer = post(resource="/itsm/tickets", partner=PARTNER | {"not_after": "2020-01-01T00:00:00Z"})
+    assert answer["statusCode"] == 401
+    assert workflow.started == []
+
+
+def test_an_idempotency_key_belongs_to_the_partner_who_sent_it(post: Callable[..., dict[str, Any]]) -> None:
+    own = post("key", resource="/itsm/tickets", partner=PARTNER)
+    assert id_of(own) == id_of(post("key", resource="/itsm/tickets", partner=PARTNER))
+    assert id_of(own) != id_of(post("key", resource="/itsm/tickets", partner=PARTNER | {"api_key": "esk_2"}))
+    assert id_of(own) != id_of(post("key"))
+
+
 def test_without_a_key_nothing_is_remembered(post: Callable[..., dict[str, Any]], dynamodb: DynamoDBClient) -> None:
     assert id_of(post()) != id_of(post())
     assert dynamodb.scan(TableName="idempotency-keys")["Items"] == []

@@ -8,6 +8,7 @@ import botocore.exceptions
 import msgspec
 import opensearchpy
 import pytest
+import urllib3.exceptions
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyPersistenceLayerError
 
 from support import contract
@@ -57,6 +58,9 @@ def test_every_row_ends_in_a_public_failure(_: Kind, code: str) -> None:
         opensearchpy.ConnectionTimeout("TIMEOUT", "x", Exception()),
         opensearchpy.TransportError(429, "es_rejected_execution_exception", {}),
         opensearchpy.TransportError(503, "unavailable", {}),
+        botocore.exceptions.EventStreamError({"Error": {"Code": "throttlingException"}}, "ConverseStream"),
+        botocore.exceptions.EventStreamError({"Error": {"Code": "modelStreamErrorException"}}, "ConverseStream"),
+        urllib3.exceptions.ProtocolError("cut"),
         client_error("Mystery", status=500),
         client_error("Mystery", status=429),
         ConnectionResetError(),

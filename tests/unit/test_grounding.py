@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import grounding
+from support.contract import Citation, Policies
 from support.generation import Quote
 
 if TYPE_CHECKING:
@@ -63,3 +64,21 @@ def test_a_citation_must_name_a_passage_that_was_retrieved(make_passage: Callabl
     assert check.citations[0].title == "WB-22 manual"
     assert grounding.check(quotes[:1], passages).all_hold
     assert grounding.check([], passages) == grounding.Check([], all_hold=True)
+
+
+@pytest.mark.parametrize(
+    ("found", "all_hold", "grounded_only", "verdict"),
+    [
+        (1, True, True, True),
+        (1, False, True, False),
+        (0, True, True, False),
+        (0, True, False, True),
+        (1, False, False, False),
+    ],
+)
+def test_an_answer_is_shown_when_nothing_fails_and_something_holds_where_it_must(
+    found: int, all_hold: object, grounded_only: object, verdict: object
+) -> None:
+    citation = Citation(source_id="doc-0000", title="Manual", quote="Switch the charger off and on again.")
+    check = grounding.Check([citation] * found, all_hold=bool(all_hold))
+    assert check.satisfies(Policies(grounded_only=bool(grounded_only))) is verdict

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from botocore.stub import Stubber
 
 from support.contract import Citation
+from support.errors import Kind, classify
 from support.items import from_item
 from support.repositories.solution_table import SolutionTable
 from support.repositories.ticket_table import Position, TicketTable
+from support.repositories.transactions import Transactions
 from support.solutions import Solution, Source
 
 if TYPE_CHECKING:
@@ -159,3 +162,31 @@ def test_only_a_later_attempt_replaces_a_solution(solutions: SolutionTable) -> N
     assert not solutions.store(solution(attempt=2))
     assert not solutions.store(solution(attempt=1))
     assert solutions.store(solution(attempt=3))
+
+
+@pytest.mark.parametrize(
+    ("reasons", "lost"),
+    [
+        (["None", "ConditionalCheckFailed"], True),
+        (["TransactionConflict", "ConditionalCheckFailed"], True),
+        (["TransactionConflict", "None"], False),
+        (["ThrottlingError"], False),
+    ],
+)
+def test_a_transaction_is_lost_by_its_conditions_and_by_nothing_else(
+    dynamodb: DynamoDBClient, solutions: SolutionTable, reasons: list[str], lost: object
+) -> None:
+    """Whatever else cancels it is no verdict: it may be tried again."""
+    with Stubber(dynamodb) as stub:
+        stub.add_client_error(
+            "transact_write_items",
+            "TransactionCanceledException",
+            modeled_fields={"CancellationReasons": [{"Code": reason} for reason in reasons]},
+        )
+        writes = [solutions.reviewed(solution())]
+        if lost:
+            assert not Transactions(dynamodb).commit(writes)
+        else:
+            with pytest.raises(dynamodb.exceptions.TransactionCanceledException) as raised:
+                Transactions(dynamodb).commit(writes)
+            assert classify(raised.value).kind is Kind.RETRYABLE

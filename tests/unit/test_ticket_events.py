@@ -62,6 +62,7 @@ def publisher(bus: Bus) -> TicketEvents:
         ({}, {"status": "NEEDS_REVIEW"}, "ReviewNeeded"),
         ({}, {"status": "FAILED", "failure_code": "TIMED_OUT"}, "TicketFailed"),
         ({"status": "NEEDS_REVIEW"}, {"status": "READY"}, "SolutionReady"),
+        ({"status": "NEEDS_REVIEW"}, {"status": "FAILED", "failure_code": "REJECTED"}, "TicketFailed"),
         ({"status": "FAILED"}, {"attempt": 2}, None),
         ({}, {"updated_at": "2026-02-01T00:00:00Z"}, None),
         ({"status": "READY"}, {"status": "READY", "ttl": 1}, None),

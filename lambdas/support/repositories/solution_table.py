@@ -11,10 +11,14 @@ from support.solutions import Solution
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
 class SolutionTable:
-    """One solution per ticket: the latest attempt's."""
+    """One solution per ticket: the latest attempt's.
+
+    Actions on the table: ``get`` GetItem; ``store`` and ``reviewed`` PutItem.
+    """
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
@@ -37,3 +41,14 @@ class SolutionTable:
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+    def reviewed(self, solution: Solution) -> TransactWriteItemTypeDef:
+        """``solution`` in place of the one that waits for review: a part of a transaction."""
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": to_item(msgspec.to_builtins(solution)),
+                "ConditionExpression": "outcome = :needs_review AND attempt = :attempt",
+                "ExpressionAttributeValues": to_item({":needs_review": "NEEDS_REVIEW", ":attempt": solution.attempt}),
+            }
+        }

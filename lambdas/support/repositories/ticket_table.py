@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import QueryInputTypeDef
+    from types_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
 CUSTOMER_CREATED_INDEX: Final = "customer-created-index"
 
@@ -31,7 +31,11 @@ class Page(NamedTuple):
 
 
 class TicketTable:
-    """Reads are consistent, except through the index; writes are conditional and say whether the condition held."""
+    """Reads are consistent, except through the index; writes are conditional and say whether the condition held.
+
+    Actions on the table: ``get`` GetItem; ``create`` PutItem; ``fail_start``, ``restart``, ``reviewed`` UpdateItem.
+    On its index: ``page`` Query.
+    """
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
@@ -108,6 +112,26 @@ class TicketTable:
             },
             {"#status": "status", "#open": "open"},
         )
+
+    def reviewed(self, ticket: Ticket) -> TransactWriteItemTypeDef:
+        """NEEDS_REVIEW to the status of ``ticket``, which is READY or FAILED: a part of a transaction."""
+        values = {
+            ":status": ticket.status,
+            ":now": ticket.updated_at,
+            ":needs_review": "NEEDS_REVIEW",
+            ":attempt": ticket.attempt,
+        } | ({":code": ticket.failure_code} if ticket.failure_code else {})
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": {"ticket_id": {"S": ticket.ticket_id}},
+                "UpdateExpression": "SET #status = :status, updated_at = :now"
+                + (", failure_code = :code" if ticket.failure_code else ""),
+                "ConditionExpression": "#status = :needs_review AND attempt = :attempt",
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": to_item(values),
+            }
+        }
 
     def _update(
         self, ticket_id: str, update: str, condition: str, values: Mapping[str, object], names: Mapping[str, str]

@@ -13,14 +13,14 @@ from msgspec import Struct
 from support import grounding
 from support.generation import Draft, GuardrailError
 from support.repositories.passages import Clause, applicable
-from support.solutions import Outcome, ReviewReason, Solution, Source
+from support.solutions import Outcome, Solution, Source
 from support.telemetry import logger
 from support.times import Clock, now, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from support.contract import Citation
+    from support.contract import Citation, ReviewReason
     from support.knowledge import Passage
     from support.tickets import Ticket
 
@@ -148,9 +148,9 @@ class TicketProcessing:
             draft = self._writer.write(ticket, relevant)
         except GuardrailError:
             return self._for_review(ticket, "GUARDRAIL", relevant)
-        citations, all_hold = grounding.check(draft.citations, relevant)
-        grounded = all_hold and (bool(citations) or not ticket.policies.grounded_only)
-        return self._compose(ticket, draft, citations, relevant, None if grounded else "NOT_GROUNDED")
+        check = grounding.check(draft.citations, relevant)
+        reason: ReviewReason | None = None if check.satisfies(ticket.policies) else "NOT_GROUNDED"
+        return self._compose(ticket, draft, check.citations, relevant, reason)
 
     def _retrieve(self, ticket: Ticket) -> list[Passage]:
         return self._passages.search(

@@ -28,6 +28,9 @@ RETRY_AFTER: Final = {"PROCESSING": 5, "NEEDS_REVIEW": 300}
 
 class Tickets(Protocol):
     def get(self, ticket_id: str) -> Ticket | None: ...
+
+
+class TicketPages(Protocol):
     def page(self, customer_id: str, *, limit: int, after: Position | None) -> Page: ...
 
 
@@ -54,7 +57,7 @@ class TicketReader:
 class TicketLister:
     """A customer's tickets, page by page."""
 
-    def __init__(self, tickets: Tickets, cursors: Cursors) -> None:
+    def __init__(self, tickets: TicketPages, cursors: Cursors) -> None:
         self._tickets = tickets
         self._cursors = cursors
 
@@ -78,13 +81,27 @@ class SolutionReader:
 
     def show(self, ticket_id: str, *, caller: Caller) -> SolutionView:
         """Raises :class:`NotFoundError`, and :class:`SolutionNotReadyError` or :class:`TicketFailedError`."""
-        ticket = find_visible(self._tickets, ticket_id, caller)
-        if ticket.status != "READY":
-            _refuse(ticket)
-        solution = self._solutions.get(ticket_id)
-        if solution is None:
-            raise LookupError(f"{ticket_id} is READY and has no solution")
+        _, solution = find_solved(self._tickets, self._solutions, ticket_id, caller)
         return solution.view()
+
+
+def find_solved(tickets: Tickets, solutions: Solutions, ticket_id: str, caller: Caller) -> tuple[Ticket, Solution]:
+    """A ticket that is READY, and its solution, if the caller may see them.
+
+    Raises :class:`NotFoundError`, and :class:`SolutionNotReadyError` or :class:`TicketFailedError`.
+    """
+    ticket = find_visible(tickets, ticket_id, caller)
+    if ticket.status != "READY":
+        _refuse(ticket)
+    return ticket, find_solution(solutions, ticket)
+
+
+def find_solution(solutions: Solutions, ticket: Ticket) -> Solution:
+    """The solution that a ticket of this status must have; raises :class:`LookupError`."""
+    solution = solutions.get(ticket.ticket_id)
+    if solution is None:
+        raise LookupError(f"{ticket.ticket_id} is {ticket.status} and has no solution")
+    return solution
 
 
 def find_visible(tickets: Tickets, ticket_id: str, caller: Caller) -> Ticket:
