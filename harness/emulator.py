@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from harness.front.handover import KEY_VARIABLE
 from harness.ports import LOOPBACK
 from harness.processes import Child
 
@@ -19,12 +20,15 @@ def url(port: int) -> str:
     return f"http://{LOOPBACK}:{port}"
 
 
-def child(*, python: Path, folder: Path, port: int, region: str, bedrock_url: str, search_address: str) -> Child:
+def child(
+    *, python: Path, folder: Path, port: int, region: str, bedrock_url: str, search_address: str, front_key: str
+) -> Child:
     """The emulator on ``port``, with its state under ``folder``.
 
     Functions run as its children and inherit its environment, so what they need to find the other local services is
     set here. ``region`` is that of calls that carry none because nobody signs them, such as a sign-in.
-    ``search_address`` is the search node's host and port.
+    ``search_address`` is the search node's host and port. Whoever shows ``front_key`` is the front, which finishes what
+    the gateway hands over.
 
     Default settings:
         - IAM enforced: a role without the permission is denied, as on AWS
@@ -40,6 +44,7 @@ def child(*, python: Path, folder: Path, port: int, region: str, bedrock_url: st
             "GATEWAY_PORT": str(port),
             # Makes a running emulator another one when the launcher changed.
             "LAUNCHER_DIGEST": hashlib.sha256(LAUNCHER.read_bytes()).hexdigest(),
+            KEY_VARIABLE: front_key,
             "BIND_HOST": LOOPBACK,
             "MINISTACK_HOST": LOOPBACK,
             "MINISTACK_REGION": region,

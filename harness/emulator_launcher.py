@@ -1,14 +1,22 @@
-"""Starts the emulator with four of its gaps closed; runs in the emulator's own environment.
+"""Starts the emulator with gaps closed that would hide faults; runs in the emulator's own environment.
 
-Three make it judge a request as AWS would, so that the roles which the program writes for AWS are the ones proved here:
+It judges a request as AWS would, so that the roles which the program writes for AWS are the ones proved here:
 
 - transport: queues, topics and buckets refuse whatever does not come over TLS. On this machine the transport is plain
   HTTP that never leaves loopback, so it is declared as a TLS-terminating proxy in front would declare it;
 - task tokens: AWS authorises `SendTask*` on the state machine that waits for the token, the emulator on nothing;
-- events: AWS knows the condition key `events:source` of a `PutEvents` call (EventBridge user guide, "Using IAM policy
-  conditions"), the emulator does not.
+- condition keys: AWS knows `events:source` of a `PutEvents` call (EventBridge user guide, "Using IAM policy
+  conditions") and `kms:EncryptionContext:…` of a call to KMS (KMS developer guide), the emulator does not.
 
-The fourth makes a function's start cost what it costs on AWS, where a layer is mounted, not unpacked:
+Its gateway does what AWS's does, or lets others do it:
+
+- failed functions: AWS's gateway answers with its own response, the emulator's with what the function raised;
+- usage keys: an API whose keys come from its authorizer (API Gateway developer guide, "Choose an API key source") takes
+  them from there, where the emulator asks for a header;
+- integrations with DynamoDB, with SQS and with functions that stream: routed, authorized, throttled and validated here,
+  finished by the front (`harness/front`), which alone may ask for it.
+
+A function's start costs what it costs on AWS, where a layer is mounted, not unpacked:
 
 - layers: unpacked once and shared by all execution environments, with their byte code, not once for each of them.
 
@@ -21,18 +29,21 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import hmac
 import json
+import os
 import tempfile
 import threading
 import types
 import zipfile
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from ministack import app as ministack
 from ministack.core import iam_actions, lambda_runtime
-from ministack.services import lambda_svc, stepfunctions
+from ministack.services import apigateway_v1, lambda_svc, stepfunctions
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -40,6 +51,20 @@ Send = Callable[[Message], Awaitable[None]]
 
 _TOKENS_KEPT = 10_000
 """Far more than tasks that wait at one time."""
+FRONT_HEADER = b"x-harness-front"
+"""As in harness/front/handover.py, which cannot be imported here; nor can what follows."""
+FRONT_KEY = "FRONT_KEY"
+STREAMING = "/response-streaming-invocations"
+"""Ends the URI of an integration whose function streams."""
+_USAGE_KEY = "usageIdentifierKey"
+_ANSWER = ("principalId", "policyDocument", "context", _USAGE_KEY)
+"""What an authorizer answers with."""
+_FAILURES = {
+    "API_CONFIGURATION_ERROR": "Internal server error",
+    "INTEGRATION_FAILURE": "Internal server error",
+    "INTEGRATION_TIMEOUT": "Endpoint request timed out",
+}
+"""Gateway response type -> what the gateway says; for the front to answer with."""
 
 
 def count_loopback_as_tls() -> None:
@@ -93,8 +118,8 @@ def authorise_task_tokens_on_their_state_machine() -> None:
     iam_actions.extract_resource_arn = judged
 
 
-def tell_the_source_of_events() -> None:
-    """Give IAM the sources that a `PutEvents` call names."""
+def tell_what_conditions_ask_for() -> None:
+    """Give IAM the sources that a `PutEvents` call names, and the encryption context of a call to KMS."""
     tags_of = iam_actions.request_tag_context
 
     @functools.wraps(tags_of)
@@ -103,6 +128,10 @@ def tell_the_source_of_events() -> None:
         if action == "events:PutEvents":
             entries = _field(body, "Entries") or []
             known = {**known, "events:source": sorted({entry.get("Source", "") for entry in entries})}
+        elif service == "kms":
+            # The evaluator asks for keys in lower case.
+            bound = _field(body, "EncryptionContext") or {}
+            known = {**known, **{f"kms:EncryptionContext:{name}".lower(): value for name, value in bound.items()}}
         return known
 
     iam_actions.request_tag_context = context
@@ -155,6 +184,189 @@ def share_unpacked_archives() -> None:
     lambda_runtime.zipfile = module
 
 
+def take_usage_keys_from_the_authorizer() -> None:
+    """Where an API takes its keys from its authorizer, `usageIdentifierKey` is what counts, and no header is."""
+    of_api: ContextVar[bool] = ContextVar("of_api", default=False)
+    named: ContextVar[str | None] = ContextVar("named", default=None)
+    authorize, invoke, from_header = (
+        apigateway_v1._authorize_request_v1,  # noqa: SLF001
+        apigateway_v1._invoke_authorizer_lambda,  # noqa: SLF001
+        apigateway_v1._api_key_from_request,  # noqa: SLF001
+    )
+
+    @functools.wraps(invoke)
+    async def invoking(*request: Any) -> Any:
+        """The answer, its key in the context, which the gateway remembers with the policy."""
+        result = await invoke(*request)
+        answer = result and result.get("body")
+        if isinstance(answer, str | bytes):
+            answer = {name: _field(answer if isinstance(answer, bytes) else answer.encode(), name) for name in _ANSWER}
+        if isinstance(answer, dict) and answer.get(_USAGE_KEY):
+            context = {**(answer.get("context") or {}), _USAGE_KEY: answer[_USAGE_KEY]}
+            result = {**result, "body": {**answer, "context": context}}
+        return result
+
+    @functools.wraps(authorize)
+    async def authorizing(api_id: str, *request: Any) -> tuple[Any, Message | None]:
+        error, context = await authorize(api_id, *request)
+        of_api.set(apigateway_v1._rest_apis[api_id].get("apiKeySource") == "AUTHORIZER")  # noqa: SLF001
+        named.set((context or {}).get(_USAGE_KEY))
+        # Functions and templates do not see it.
+        return error, context and {name: value for name, value in context.items() if name != _USAGE_KEY}
+
+    @functools.wraps(from_header)
+    def key(headers: Message) -> str | None:
+        return named.get() if of_api.get() else from_header(headers)
+
+    apigateway_v1._invoke_authorizer_lambda = invoking  # noqa: SLF001
+    apigateway_v1._authorize_request_v1 = authorizing  # noqa: SLF001
+    apigateway_v1._api_key_from_request = key  # noqa: SLF001
+
+
+def answer_for_failed_functions() -> None:
+    """The gateway response DEFAULT_5XX, when a function behind a proxy integration raises or is too late."""
+
+    class FailedError(Exception):
+        pass
+
+    read, invoke = (
+        apigateway_v1._lambda_proxy_response,  # noqa: SLF001
+        apigateway_v1._invoke_lambda_proxy_v1,  # noqa: SLF001
+    )
+
+    @functools.wraps(read)
+    def reading(result: Message) -> Any:
+        response, error = read(result)
+        if error:
+            raise FailedError
+        return response, error
+
+    @functools.wraps(invoke)
+    async def invoking(*values: Any, **others: Any) -> Any:
+        try:
+            return await invoke(*values, **others)
+        except FailedError:
+            return apigateway_v1._gw_error("DEFAULT_5XX", "Internal server error")  # noqa: SLF001
+
+    apigateway_v1._lambda_proxy_response = reading  # noqa: SLF001
+    apigateway_v1._invoke_lambda_proxy_v1 = invoking  # noqa: SLF001
+
+
+def let_the_front_finish(secret: str) -> None:
+    """Hand integrations that the gateway cannot serve over to the front; to anyone else say so (501)."""
+    by_front: ContextVar[bool] = ContextVar("by_front", default=False)
+    current: ContextVar[Message] = ContextVar("current")
+    serve: Callable[[Message, Receive, Send], Awaitable[None]] = ministack.app
+    execute, build, parse = (
+        apigateway_v1._execute_in_scope,  # noqa: SLF001
+        apigateway_v1._build_lambda_event_v1,  # noqa: SLF001
+        apigateway_v1._parse_service_integration_uri,  # noqa: SLF001
+    )
+
+    async def recognising(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            shown = [value for name, value in scope["headers"] if name.lower() == FRONT_HEADER]
+            by_front.set(any(hmac.compare_digest(value, secret.encode()) for value in shown))
+            # Functions see all headers of a request: this one is not for them.
+            others = [(name, value) for name, value in scope["headers"] if name.lower() != FRONT_HEADER]
+            scope = {**scope, "headers": others}
+        await serve(scope, receive, send)
+
+    @functools.wraps(execute)
+    async def executing(request: Message, *others: Any) -> Any:
+        current.set(request)
+        return await execute(request, *others)
+
+    @functools.wraps(build)
+    def building(*values: Any, **others: Any) -> Message:
+        """The event, with the request id that the gateway's own answers to this request have."""
+        event: Message = build(*values, **others)
+        event["requestContext"]["requestId"] = current.get()["request_id"]
+        return event
+
+    def handing_over(invoke: Any, unserved: Callable[[str], bool]) -> Any:
+        @functools.wraps(invoke)
+        async def invoking(integration: Message, *request: Any, **known: Any) -> Any:
+            if not unserved(integration["uri"]):
+                return await invoke(integration, *request, **known)
+            if not by_front.get():
+                return _problem(current.get()["request_id"])
+            scope = {"account_id": known.pop("owner_account_id"), "region": known.pop("owner_region")}
+            document = {
+                "event": apigateway_v1._build_lambda_event_v1(*request, **known),  # noqa: SLF001
+                "integration": integration,
+                "function": _streaming_function(integration["uri"], scope),
+                "failures": {kind: _failure(kind, words, current.get()) for kind, words in _FAILURES.items()},
+            }
+            headers = {"Content-Type": "application/json", FRONT_HEADER.decode(): secret}
+            return 200, headers, json.dumps(document).encode()
+
+        return invoking
+
+    ministack.app = recognising
+    apigateway_v1._execute_in_scope = executing  # noqa: SLF001
+    apigateway_v1._build_lambda_event_v1 = building  # noqa: SLF001
+    for name, unserved in (
+        ("_invoke_lambda_proxy_v1", lambda uri: uri.endswith(STREAMING)),
+        ("_invoke_lambda_custom_v1", lambda uri: (parse(uri) or ("", ""))[1] == "dynamodb"),
+        ("_invoke_sqs_v1", lambda _uri: True),
+    ):
+        setattr(apigateway_v1, name, handing_over(getattr(apigateway_v1, name), unserved))
+
+
+def _streaming_function(uri: str, scope: dict[str, str]) -> Message | None:
+    """The version that a streaming integration invokes now; None for another integration, or if there is none."""
+    reference = uri.partition("/functions/")[2].removesuffix(STREAMING)
+    record, config, name = lambda_svc._get_func_record_for_ref_in_scope(reference, **scope)  # noqa: SLF001
+    if not reference or record is None or config is None:
+        return None
+    layers = [lambda_svc._resolve_layer_zip(layer) for layer in config.get("Layers") or ()]  # noqa: SLF001
+    return {
+        "name": name,
+        "version": config["Version"],
+        "arn": config["FunctionArn"],
+        "invoked_arn": reference,
+        "role": config["Role"],
+        "runtime": config["Runtime"],
+        "handler": config["Handler"],
+        "timeout": config["Timeout"],
+        "memory_size": config["MemorySize"],
+        "environment": (config.get("Environment") or {}).get("Variables") or {},
+        "log_group": (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}",
+        "code": _kept(record["code_zip"]),
+        "layers": [_kept(layer) for layer in layers if layer],
+    }
+
+
+@functools.lru_cache(maxsize=256)
+def _kept(archive: bytes) -> str:
+    """The path of a file with ``archive`` in it, named by its content. The front runs on this machine."""
+    file = Path(tempfile.gettempdir()) / "archives" / f"{hashlib.sha256(archive).hexdigest()}.zip"
+    file.parent.mkdir(exist_ok=True)
+    new = file.with_suffix(f".{threading.get_ident()}")
+    new.write_bytes(archive)
+    new.replace(file)
+    return str(file)
+
+
+def _failure(kind: str, words: str, request: Message) -> Message:
+    """The API's gateway response for ``kind``."""
+    error = apigateway_v1._gw_error(kind, words)  # noqa: SLF001
+    status, headers, body = apigateway_v1._gateway_error_response(error, request)  # noqa: SLF001
+    return {"status": status, "headers": headers, "body": body.decode()}
+
+
+def _problem(request_id: str) -> tuple[int, dict[str, str], bytes]:
+    problem = {
+        "type": "urn:energy-support:problem:not-served-here",
+        "title": "Not served here",
+        "status": 501,
+        "detail": "The emulator cannot serve this route by itself: call it through the front (`harness status`).",
+        "request_id": request_id,
+    }
+    return 501, {"Content-Type": "application/problem+json"}, json.dumps(problem).encode()
+
+
 def _field(body: bytes, name: str) -> Any:
     try:
         return json.loads(body or b"{}").get(name)
@@ -165,7 +377,11 @@ def _field(body: bytes, name: str) -> Any:
 if __name__ == "__main__":
     count_loopback_as_tls()
     authorise_task_tokens_on_their_state_machine()
-    tell_the_source_of_events()
+    tell_what_conditions_ask_for()
     read_streams_anew_after_a_restart()
     share_unpacked_archives()
+    take_usage_keys_from_the_authorizer()
+    answer_for_failed_functions()
+    # Not for functions, which inherit the environment.
+    let_the_front_finish(os.environ.pop(FRONT_KEY))
     ministack.main()

@@ -114,6 +114,7 @@ class Engine:
     """One stack of the program, with its state under ``state``.
 
     ``endpoint`` is the emulator's URL; without one the provider works offline, which is enough for a preview.
+    ``api_url`` is the front's, which the API's users are told in place of the emulator's.
     """
 
     root: Path
@@ -121,6 +122,7 @@ class Engine:
     stack: str
     cli: Path
     endpoint: str | None = None
+    api_url: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def preview(self, on_step: OnStep | None = None, *, refresh: bool = False) -> Run:
@@ -236,6 +238,8 @@ class Engine:
         }
         if self.endpoint is not None:
             values["HARNESS_AWS_ENDPOINT"] = self.endpoint
+        if self.api_url is not None:
+            values["HARNESS_API_URL"] = self.api_url
         return values
 
     def _workspace(self) -> Path:

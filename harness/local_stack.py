@@ -14,16 +14,19 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.bundling import BundleError, bundle
-from harness import aws, demonstration, import_check, interrupts, knowledge_base, stack_file, toolchain
+from energy_support_client import Client, EnergySupportError, RetryPolicy, StaticToken
+from harness import aws, demonstration, import_check, interrupts, knowledge_base, refusals, stack_file, toolchain
 from harness.engine import Engine, Run
 from harness.errors import HarnessError
 from harness.knowledge_loader import KnowledgeLoader, Loaded
 from harness.locks import exclusive
+from harness.partners import PartnerAdministration
 from harness.paths import Paths
 from harness.search_modes import SearchModes
-from harness.service import Service, SignIn
 from harness.services import Endpoints, LocalServices, ServiceStatus
+from harness.sign_in import Group, SignIn
 from support.embedding import Embedder
+from support.repositories.api_key_table import ApiKeyTable, SecretVault
 from support.search_client import opensearch
 
 if TYPE_CHECKING:
@@ -37,12 +40,17 @@ if TYPE_CHECKING:
 STACK: Final = "local"
 DEPLOY: Final = "Deploy"
 """The step's title in progress reports."""
+CONNECTIONS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+"""As many as tickets are sent at a time, at most."""
+RETRIES: Final = RetryPolicy(attempts=4, base_seconds=0.25, cap_seconds=1)
+"""What is not there on one's own machine is not there a minute later either."""
 
 
 class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     """What the program exports and the harness uses."""
 
     api_url: str
+    api_id: str
     user_pool_id: str
     user_pool_client_id: str
     kb_bucket: str
@@ -51,6 +59,14 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     embedding_model_id: str
     functions: dict[str, str]
     """Function key -> physical name."""
+    tables: dict[str, str]
+    """Thing -> physical name."""
+    queue_urls: dict[str, str]
+    """Thing -> URL."""
+    usage_plan_ids: dict[str, str]
+    """Tier -> its usage plan."""
+    partner_key_arn: str
+    """KMS key under which partners' secrets are stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +154,9 @@ class LocalStack:
             with exclusive(lock, on_wait=lambda: progress.start(f"Preview {stack}")):
                 return self._run(self._engine(cli, stack, None), "preview", progress, refresh=False)
         running = all(service.state == "running" for service in self.services.status())
-        endpoint = self.services.endpoints().emulator if running else None
+        endpoints = self.services.endpoints() if running else None
         with self.services.alone("harness preview"):
-            return self._run(self._engine(cli, stack, endpoint), "preview", progress, refresh=running)
+            return self._run(self._engine(cli, stack, endpoints), "preview", progress, refresh=running)
 
     # --- what stands
 
@@ -155,22 +171,46 @@ class LocalStack:
         except (FileNotFoundError, msgspec.MsgspecError) as error:
             raise HarnessError("Nothing is deployed here.", "Run `make local` or `harness up` first.") from error
 
-    @contextmanager
-    def as_customer(self, customer_id: str = demonstration.CUSTOMER_ID) -> Iterator[Service]:
-        """The API, signed in as a customer."""
+    def id_token(self, group: Group, customer_id: str | None = None) -> str:
+        """A token of a new user of that group; a customer acts for ``customer_id``, an operator for nobody."""
         outputs = self.outputs()
-        with (
-            _answering(),
-            Service(outputs.api_url, self._sign_in(outputs).id_token("customer", customer_id)) as service,
-        ):
-            yield service
+        with _answering():
+            sign_in = SignIn(self.client("cognito-idp"), outputs.user_pool_id, outputs.user_pool_client_id)
+            return sign_in.id_token(group, customer_id if group == "customer" else None)
 
     @contextmanager
-    def as_operator(self) -> Iterator[Service]:
+    def signed_in(self, group: Group, customer_id: str | None = None) -> Iterator[Client]:
+        """The API, called by a user of that group. What it refuses in the block is told as a :class:`HarnessError`."""
+        token = StaticToken(self.id_token(group, customer_id))
+        with (
+            _answering(),
+            # The proxies of the user's environment lead away from this machine.
+            httpx.Client(limits=CONNECTIONS, trust_env=False) as http,
+            Client(self.outputs().api_url, token, retries=RETRIES, http=http) as client,
+        ):
+            yield client
+
+    @contextmanager
+    def as_customer(self, customer_id: str = demonstration.CUSTOMER_ID) -> Iterator[Client]:
+        """The API, signed in as a customer."""
+        with self.signed_in("customer", customer_id) as client:
+            yield client
+
+    @contextmanager
+    def as_operator(self) -> Iterator[Client]:
         """The API, signed in as an operator."""
+        with self.signed_in("operator") as client:
+            yield client
+
+    def partners(self) -> PartnerAdministration:
+        """The stack's ITSM partners."""
         outputs = self.outputs()
-        with _answering(), Service(outputs.api_url, self._sign_in(outputs).id_token("operator")) as service:
-            yield service
+        return PartnerAdministration(
+            ApiKeyTable(self.client("dynamodb"), outputs.tables["api-keys"]),
+            SecretVault(self.client("kms"), outputs.partner_key_arn),
+            self.client("apigateway"),
+            outputs.usage_plan_ids,
+        )
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator's administrator; its type is boto3's to know."""
@@ -217,11 +257,17 @@ class LocalStack:
         import_check.check(bundles, self.paths.root, self.paths.local / "imported")
 
     def _deploy(self, cli: Path, endpoints: Endpoints, progress: Progress) -> Run:
-        return self._run(self._engine(cli, STACK, endpoints.emulator), "up", progress, refresh=True)
+        return self._run(self._engine(cli, STACK, endpoints), "up", progress, refresh=True)
 
-    def _engine(self, cli: Path, stack: str, endpoint: str | None) -> Engine:
-        folder = "engine" if stack == STACK else "previews"
-        return Engine(root=self.paths.root, state=self.paths.local / folder, stack=stack, cli=cli, endpoint=endpoint)
+    def _engine(self, cli: Path, stack: str, endpoints: Endpoints | None) -> Engine:
+        return Engine(
+            root=self.paths.root,
+            state=self.paths.local / ("engine" if stack == STACK else "previews"),
+            stack=stack,
+            cli=cli,
+            endpoint=endpoints.emulator if endpoints else None,
+            api_url=endpoints.front if endpoints else None,
+        )
 
     def _run(self, engine: Engine, operation: str, progress: Progress, *, refresh: bool) -> Run:
         title = DEPLOY if operation == "up" else f"Preview {engine.stack}"
@@ -244,15 +290,14 @@ class LocalStack:
         with _answering():
             return loader.load({document.key: document.text for document in knowledge_base.documents()}, progress)
 
-    def _sign_in(self, outputs: Outputs) -> SignIn:
-        return SignIn(self.client("cognito-idp"), outputs.user_pool_id, outputs.user_pool_client_id)
-
 
 @contextmanager
 def _answering() -> Iterator[None]:
     """What the local services answer against all expectation is a fault of the stack: say so."""
     try:
         yield
+    except EnergySupportError as error:
+        raise refusals.told(error) from error
     except (BotoCoreError, ClientError, httpx.HTTPError) as error:
         raise HarnessError(
             f"The local stack does not answer as it should: {error}",

@@ -1,8 +1,9 @@
-"""The three local services as one: emulator, search node and Bedrock stand-in, started side by side."""
+"""The local services as one: emulator, front, search node and Bedrock stand-in, started side by side."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import time
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from harness import bedrock, emulator, interrupts, layout, ports, search_node, toolchain
+from harness import bedrock, emulator, front, interrupts, layout, ports, search_node, toolchain
 from harness.errors import HarnessError
 from harness.locks import only_one
 from harness.processes import Child, Dead, Processes, Running, answers
@@ -25,10 +26,16 @@ if TYPE_CHECKING:
 
 _PREFERRED = {
     emulator.NAME: emulator.PREFERRED_PORT,
+    front.NAME: front.PREFERRED_PORT,
     search_node.NAME: search_node.PREFERRED_PORT,
     bedrock.NAME: bedrock.PREFERRED_PORT,
 }
-_TITLES = {emulator.NAME: "AWS emulator", search_node.NAME: "OpenSearch", bedrock.NAME: "Bedrock stand-in"}
+_TITLES = {
+    emulator.NAME: "AWS emulator",
+    front.NAME: "API front",
+    search_node.NAME: "OpenSearch",
+    bedrock.NAME: "Bedrock stand-in",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +43,8 @@ class Endpoints:
     """Where the services answer, all on loopback."""
 
     emulator: str
+    front: str
+    """Of the API: everything else is the emulator's."""
     search: str
     bedrock: str
 
@@ -108,7 +117,7 @@ class LocalServices:
         self.stop(progress)
         for folder in (self.paths.services, self.paths.logs, self._processes.records):
             shutil.rmtree(folder, ignore_errors=True)
-        for file in (self._ports_file, self.paths.local / "layout.json"):
+        for file in (self._ports_file, self._front_key_file, self.paths.local / "layout.json"):
             file.unlink(missing_ok=True)
 
     def status(self) -> tuple[ServiceStatus, ...]:
@@ -140,12 +149,22 @@ class LocalServices:
             search_node.check_chosen(theirs)
         assigned = self._assign(progress, without=search_node.NAME if theirs else None)
         endpoints = self._endpoints(assigned, theirs)
+        front_key = self._front_key()
         children: dict[str, Callable[[], Child]] = {
-            emulator.NAME: lambda: self._emulator(assigned, endpoints, progress),
+            emulator.NAME: lambda: self._emulator(assigned, endpoints, front_key, progress),
+            front.NAME: lambda: self._front(assigned, endpoints, front_key),
             search_node.NAME: lambda: self._search(assigned, progress),
             bedrock.NAME: lambda: self._bedrock(assigned),
         }
-        _side_by_side({name: _starting(self._processes, name, children[name], progress) for name in assigned})
+        tasks = {name: _starting(self._processes, name, children[name], progress) for name in assigned}
+        # The front is another one with each emulator, so the emulator comes first.
+        start_emulator, start_front = tasks.pop(emulator.NAME), tasks.pop(front.NAME)
+
+        def start_gateway() -> None:
+            start_emulator()
+            start_front()
+
+        _side_by_side({**tasks, emulator.NAME: start_gateway})
         return endpoints
 
     @property
@@ -155,6 +174,20 @@ class LocalServices:
     @property
     def _ports_file(self) -> Path:
         return self.paths.local / "ports.json"
+
+    @property
+    def _front_key_file(self) -> Path:
+        return self.paths.local / "front.key"
+
+    def _front_key(self) -> str:
+        """What the front proves itself with to the emulator: a new one each time both are started."""
+        file = self._front_key_file
+        running = any(isinstance(self._processes.state(name), Running) for name in (emulator.NAME, front.NAME))
+        if not running or not file.exists():
+            file.unlink(missing_ok=True)
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_urlsafe(32))
+        return file.read_text()
 
     def _assign(self, progress: Progress, *, without: str | None) -> Mapping[str, int]:
         preferred = {name: port for name, port in _PREFERRED.items() if name != without}
@@ -169,11 +202,12 @@ class LocalServices:
     def _endpoints(self, assigned: Mapping[str, int], search_url: str | None) -> Endpoints:
         return Endpoints(
             emulator=emulator.url(assigned[emulator.NAME]),
+            front=front.url(assigned[front.NAME]),
             search=search_url or search_node.url(assigned[search_node.NAME]),
             bedrock=bedrock.url(assigned[bedrock.NAME]),
         )
 
-    def _emulator(self, assigned: Mapping[str, int], endpoints: Endpoints, progress: Progress) -> Child:
+    def _emulator(self, assigned: Mapping[str, int], endpoints: Endpoints, front_key: str, progress: Progress) -> Child:
         return emulator.child(
             python=toolchain.ensure_emulator(self.paths, progress),
             folder=self.paths.services / emulator.NAME,
@@ -181,6 +215,21 @@ class LocalServices:
             region=self.region,
             bedrock_url=endpoints.bedrock,
             search_address=urlsplit(endpoints.search).netloc,
+            front_key=front_key,
+        )
+
+    def _front(self, assigned: Mapping[str, int], endpoints: Endpoints, key: str) -> Child:
+        """The front of the emulator that runs now."""
+        state = self._processes.state(emulator.NAME)
+        return front.child(
+            folder=self.paths.services / front.NAME,
+            logs=self.paths.logs / "functions",
+            port=assigned[front.NAME],
+            region=self.region,
+            emulator_url=endpoints.emulator,
+            emulator_pid=state.pid if isinstance(state, Running) else None,
+            bedrock_url=endpoints.bedrock,
+            key=key,
         )
 
     def _search(self, assigned: Mapping[str, int], progress: Progress) -> Child:
@@ -196,15 +245,14 @@ class LocalServices:
 
     def _status(self) -> Iterator[ServiceStatus]:
         known = ports.read(self._ports_file)
-        urls = {emulator.NAME: emulator.url, search_node.NAME: search_node.url, bedrock.NAME: bedrock.url}
-        health = {emulator.NAME: emulator.HEALTH, search_node.NAME: search_node.HEALTH, bedrock.NAME: bedrock.HEALTH}
+        modules = {module.NAME: module for module in (emulator, front, search_node, bedrock)}
         theirs = search_node.chosen_url()
         for name in _PREFERRED:
             if name == search_node.NAME and theirs is not None:
                 yield _status_of_theirs(theirs)
                 continue
-            url = urls[name](known[name]) if name in known else None
-            yield self._status_of(name, url, health[name])
+            url = modules[name].url(known[name]) if name in known else None
+            yield self._status_of(name, url, modules[name].HEALTH)
 
     def _status_of(self, name: str, url: str | None, health: str) -> ServiceStatus:
         log_file = self._processes.log_file(name)

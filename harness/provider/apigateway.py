@@ -1,4 +1,4 @@
-"""API Gateway: REST APIs made from an OpenAPI document, deployments, stages, method settings, the log role."""
+"""API Gateway: REST APIs made from an OpenAPI document, deployments, stages, method settings, usage plans, log role."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class RestApi(ResourceType):
     level = PARTLY
     sentence = (
         "The OpenAPI document becomes real resources, methods, integrations, models, validators, authorizers and "
-        "gateway responses; integrations other than Lambda proxy, SQS, HTTP and MOCK do not answer. Only recorded: "
+        "gateway responses. Lambda proxy, HTTP and MOCK integrations answer, those of SQS and DynamoDB and those that "
+        "stream through the front; other services do not. Only recorded: "
         + "; ".join(f"{name} ({reason})" for name, reason in openapi.RECORDED.items())
         + "."
     )
@@ -222,7 +223,7 @@ class Stage(ResourceType):
         computed = {
             "arn": aws.arn(f"/restapis/{api}/stages/{stage}", account=False),
             "executionArn": aws.arn(f"{api}/{stage}", "execute-api"),
-            "invokeUrl": aws.url(f"/restapis/{api}/{stage}/_user_request_"),
+            "invokeUrl": aws.api_url(f"/restapis/{api}/{stage}/_user_request_"),
         }
         return Live(live, computed)
 
@@ -333,6 +334,77 @@ class MethodSettings(Singleton):
         )
 
 
+class UsagePlan(ResourceType):
+    """`aws.apigateway.UsagePlan`. Its keys are no part of it."""
+
+    pulumi_type = "aws:apigateway/usagePlan:UsagePlan"
+    service = "apigateway"
+    name = "name"
+    gone = _GONE
+    find_first = True
+    level = PARTLY
+    sentence = (
+        "Rate, burst and quota are enforced. A plan whose stages change is made anew, without its keys: "
+        "the emulator takes no such patch."
+    )
+    properties = MappingProxyType(
+        {
+            "name": Prop(),
+            "description": Prop(default=""),
+            "apiStages": Prop(local=True),
+            "productCode": Prop(recorded="there is no Marketplace on this machine"),
+            "quotaSettings": Prop("quota"),
+            "throttleSettings": Prop("throttle"),
+            "tags": Prop(),
+        }
+    )
+
+    def requests(self, inputs: Properties) -> Iterable[Request]:
+        return [self.request("CreateUsagePlan", inputs, **_plan_stages(inputs))]
+
+    def create(self, aws: Aws, inputs: Properties) -> str:
+        # As with stages, tags of the creation would not be listed.
+        plan_id = str(self.call(aws, "CreateUsagePlan", inputs, **_plan_stages(inputs))["id"])
+        if inputs.get("tags"):
+            aws("TagResource", resourceArn=_plan_arn(aws, plan_id), **_TAGS.given(inputs))
+        return plan_id
+
+    def find(self, aws: Aws, inputs: Properties) -> str | None:
+        plans = aws.pages("GetUsagePlans", "items", limit=500)
+        return next((item["id"] for item in plans if item["name"] == inputs["name"]), None)
+
+    def read(self, aws: Aws, state: State) -> Live:
+        found = aws("GetUsagePlan", usagePlanId=state.id)
+        live = self.properties_of(found, "GetUsagePlan")
+        for name in ("quotaSettings", "throttleSettings"):
+            # What was patched, the emulator keeps as text.
+            live[name] = {part: _number(value) for part, value in (live[name] or {}).items()} or None
+        live["apiStages"] = [_plan_stage(item) for item in found.get("apiStages") or ()] or None
+        live["tags"] = _TAGS.read(aws, resourceArn=_plan_arn(aws, state.id))
+        return Live(live, {"arn": _plan_arn(aws, state.id)})
+
+    def update(self, aws: Aws, update: Update) -> None:
+        new = update.new
+        patches = [_patch(name, new.get(name, "")) for name in ("name", "description") if update.touches(name)]
+        for name, path in (("quotaSettings", "quota"), ("throttleSettings", "throttle")):
+            before, after = update.old.get(name) or {}, new.get(name) or {}
+            if update.touches(name) and after:
+                patches += [_patch(f"{path}/{part}", after.get(part)) for part in sorted(before | after)]
+            elif update.touches(name):
+                patches.append(_patch(path, None))
+        if patches:
+            aws("UpdateUsagePlan", usagePlanId=update.id, patchOperations=patches)
+        _TAGS.change(aws, update, resourceArn=_plan_arn(aws, update.id))
+
+    def delete(self, aws: Aws, state: State) -> None:
+        aws("DeleteUsagePlan", usagePlanId=state.id)
+
+    def replaces(self, name: str, old: Any, new: Any, inputs: Properties) -> str:
+        if name == "apiStages":
+            return "the emulator takes no patch of a plan's stages; AWS does"
+        return super().replaces(name, old, new, inputs)
+
+
 class Account(Singleton):
     """`aws.apigateway.Account`: one per account and region."""
 
@@ -407,8 +479,41 @@ def _patch(path: str, value: Any) -> dict[str, str]:
     return {"op": "replace", "path": f"/{path}", "value": text}
 
 
+def _plan_stages(inputs: Properties) -> dict[str, Any]:
+    """The stages of a usage plan, for its creation: limits of single methods are a map there."""
+    return {
+        "apiStages": [
+            {
+                "apiId": item.get("apiId"),
+                "stage": item.get("stage"),
+                "throttle": {
+                    limits["path"]: {name: value for name, value in limits.items() if name != "path"}
+                    for limits in item.get("throttles") or ()
+                },
+            }
+            for item in inputs.get("apiStages") or ()
+        ]
+    }
+
+
+def _plan_stage(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The reverse, for one stage."""
+    throttles = [{"path": path, **limits} for path, limits in sorted((item.get("throttle") or {}).items())]
+    return {"apiId": item["apiId"], "stage": item["stage"], **({"throttles": throttles} if throttles else {})}
+
+
+def _plan_arn(aws: Aws, plan_id: str) -> str:
+    return aws.arn(f"/usageplans/{plan_id}", account=False)
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str) and value.replace(".", "", 1).isdigit():
+        return float(value) if "." in value else int(value)
+    return value
+
+
 def _stage_place(inputs: Properties) -> str:
     return f"/restapis/{inputs['restApi']}/stages/{inputs['stageName']}"
 
 
-TYPES = (RestApi(), Deployment(), Stage(), MethodSettings(), Account())
+TYPES = (RestApi(), Deployment(), Stage(), MethodSettings(), UsagePlan(), Account())

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 ENDPOINT_VARIABLE = "HARNESS_AWS_ENDPOINT"
-ACCESS_KEY_VARIABLE = "HARNESS_AWS_ACCESS_KEY_ID"
 """Environment variable: the emulator's URL. Absent: the provider is offline and serves previews only."""
+API_URL_VARIABLE = "HARNESS_API_URL"
+"""Environment variable: the URL of what stands before the emulator's REST APIs. Absent: nothing does."""
+ACCESS_KEY_VARIABLE = "HARNESS_AWS_ACCESS_KEY_ID"
+"""Environment variable: the access key of an account of the emulator, in place of its root's."""
 
 
 class ProviderError(Exception):
@@ -162,6 +165,15 @@ class Aws:
         if self.clients is None:
             raise OfflineError
         return f"{self.clients.endpoint}{path}"
+
+    def api_url(self, path: str) -> str:
+        """Where a REST API is called: through what stands before the emulator, if anything does.
+
+        Raises:
+            OfflineError: there is no endpoint.
+        """
+        front = os.environ.get(API_URL_VARIABLE)
+        return f"{front.rstrip('/')}{path}" if front and self.clients is not None else self.url(path)
 
     def arn(self, resource: str, service: str = "", *, account: bool = True, region: bool = True) -> str:
         """An ARN in this account and region."""

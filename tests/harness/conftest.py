@@ -39,7 +39,7 @@ class CommandLine:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """In a session of its own, so that a Ctrl-C can be sent to it and to its children, as a terminal does."""
-        path = os.pathsep.join(str(folder) for folder in (self.root, self.root / "lambdas"))
+        path = os.pathsep.join(str(folder) for folder in (self.root, self.root / "lambdas", self.root / "client"))
         return subprocess.Popen(
             [sys.executable, "-c", _MAIN, *arguments],
             cwd=self.root,

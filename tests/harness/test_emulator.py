@@ -71,6 +71,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         region=REGION,
         bedrock_url=BEDROCK_URL,
         search_address="127.0.0.1:9",
+        front_key="nobody has it",
     )
     world = World(Processes(records=folder / "processes", logs=folder / "logs"), child, emulator.url(port))
     world.processes.start(child)

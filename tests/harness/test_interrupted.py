@@ -103,6 +103,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 region="eu-central-1",
                 bedrock_url="http://127.0.0.1:9",
                 search_address="127.0.0.1:9",
+                front_key="nobody has it",
             )
         )
         yield emulator_service.url(port)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REGION = "eu-central-1"
-NAMES = ["emulator", "search", "bedrock"]
+NAMES = ["emulator", "front", "search", "bedrock"]
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -43,7 +43,7 @@ class Notes(Silent):
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServices]:
-    """All three, for the tests that need them alive; each leaves them so."""
+    """All of them, for the tests that need them alive; each leaves them so."""
     local = tmp_path_factory.mktemp("services") / "local"
     services = LocalServices(Paths(root=REPOSITORY, cache=user_cache(), local=local), REGION)
     try:
@@ -83,7 +83,7 @@ def gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def test_all_three_run_on_ports_of_their_own_and_answer(running: LocalServices) -> None:
+def test_they_run_on_ports_of_their_own_and_answer(running: LocalServices) -> None:
     assert states(running) == dict.fromkeys(NAMES, "running")
     for status in running.status():
         assert status.url is not None
@@ -92,7 +92,7 @@ def test_all_three_run_on_ports_of_their_own_and_answer(running: LocalServices) 
         assert status.log_file is not None
         assert status.log_file.exists()
         assert status.why == ""
-    assert len({status.url for status in running.status()}) == 3
+    assert len({status.url for status in running.status()}) == len(NAMES)
 
 
 def test_a_second_start_changes_nothing(running: LocalServices, silent: Progress) -> None:
@@ -101,9 +101,13 @@ def test_a_second_start_changes_nothing(running: LocalServices, silent: Progress
     assert running.status() == before
 
 
-@pytest.mark.parametrize("name", ["emulator", "bedrock"])
+@pytest.mark.parametrize(
+    ("name", "renewed"),
+    # The front holds credentials that only the emulator which lent them knows.
+    [("emulator", ["emulator", "front"]), ("front", ["front"]), ("bedrock", ["bedrock"])],
+)
 def test_one_that_died_is_named_with_its_reason_and_comes_back(
-    running: LocalServices, silent: Progress, name: str
+    running: LocalServices, silent: Progress, name: str, renewed: list[str]
 ) -> None:
     before = {status.name: status.pid for status in running.status()}
     pid = before[name]
@@ -116,7 +120,7 @@ def test_one_that_died_is_named_with_its_reason_and_comes_back(
         running.endpoints()
     running.start(silent)
     after = {status.name: status.pid for status in running.status()}
-    assert [n for n in NAMES if before[n] != after[n]] == [name]
+    assert [n for n in NAMES if before[n] != after[n]] == renewed
 
 
 def test_one_that_lives_but_does_not_answer_is_unhealthy(running: LocalServices) -> None:
@@ -135,12 +139,12 @@ def test_a_stop_leaves_no_process_and_no_port(small: LocalServices, silent: Prog
     small.start(silent)
     ours = [status for status in small.status() if status.log_file]
     family = [p for s in ours if s.pid for p in (s.pid, psutil.Process(s.pid).ppid())]
-    assert len(family) == 4
+    assert len(family) == 6
     small.stop(silent)
     assert all(gone(pid) for pid in family)
     assert all(ports.is_free(int(str(status.url).rpartition(":")[2])) for status in ours)
-    assert states(small) == {"emulator": "stopped", "search": "running", "bedrock": "stopped"}
-    with pytest.raises(HarnessError, match="emulator is stopped; bedrock is stopped"):
+    assert states(small) == dict.fromkeys(NAMES, "stopped") | {"search": "running"}
+    with pytest.raises(HarnessError, match="emulator is stopped; front is stopped; bedrock is stopped"):
         small.endpoints()
 
 

@@ -58,9 +58,9 @@ def test_a_stack_whose_first_run_was_interrupted_and_whose_emulator_then_died_is
         assert clone("status", "--json").code == 0
         ticket = clone("ticket", "create", "--wait", "--json")
         assert json.loads(ticket.out)["status"] == "READY"
-        assert "No such ticket" in clone("ticket", "show", "tkt_unknown").err
+        assert "No such ticket" in clone("ticket", "show", "tkt_000000000000").err
     finally:
         down = clone("down", "--json")
-    assert json.loads(down.out) == {"stopped": ["emulator", "search", "bedrock"]}
+    assert json.loads(down.out) == {"stopped": ["emulator", "front", "search", "bedrock"]}
     command_lines = (" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
     assert not [line for line in command_lines if str(clone.local) in line]

@@ -21,6 +21,7 @@ ROLE = resource_type("aws:iam/role:Role")
 POLICY = resource_type("aws:iam/rolePolicy:RolePolicy")
 INVOCATION = resource_type("aws:lambda/invocation:Invocation")
 PERMISSION = resource_type("aws:lambda/permission:Permission")
+USAGE_PLAN = resource_type("aws:apigateway/usagePlan:UsagePlan")
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=8)
 NAMES = st.text(min_size=1, max_size=6)
@@ -163,6 +164,13 @@ def test_a_replacement_carries_its_source() -> None:
 def test_every_forced_replacement_names_where_that_is_said(kind: Any) -> None:
     for prop in kind.properties.values():
         assert not prop.replace or "terraform-provider-aws" in prop.replace or "pulumi" in prop.replace
+
+
+def test_a_usage_plan_whose_stages_change_is_made_anew_after_the_old_one() -> None:
+    old = {"name": "partners", "apiStages": [{"apiId": "a", "stage": "v1"}]}
+    found = lifecycle.diff(USAGE_PLAN, old, {**old, "apiStages": [{"apiId": "b", "stage": "v1"}]})
+    assert "emulator" in found.leaves[0].replace
+    assert found.delete_before_replace
 
 
 def test_another_region_replaces() -> None:

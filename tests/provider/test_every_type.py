@@ -716,6 +716,8 @@ def stage(world: World) -> Life:
         "stageName": "v1",
         "accessLogSettings": logs,
         "xrayTracingEnabled": True,
+        "cacheClusterEnabled": True,
+        "cacheClusterSize": "0.5",
         "variables": {"a": "1", "b": "2"},
         "description": "d",
         **TAGS,
@@ -725,16 +727,55 @@ def stage(world: World) -> Life:
         (
             {"deployment": world.deployments[1].id, "variables": {"a": "3", "c": "4"}, **OTHER_TAGS},
             {"accessLogSettings": None, "xrayTracingEnabled": None, "description": None},
+            {"cacheClusterSize": "1.6"},
+            {"cacheClusterEnabled": False, "cacheClusterSize": None},
         ),
     )
 
 
 @life("aws:apigateway/methodSettings:MethodSettings")
 def method_settings(world: World) -> Life:
-    settings = {"metricsEnabled": True, "loggingLevel": "INFO", "throttlingRateLimit": 50, "throttlingBurstLimit": 100}
-    inputs = {"restApi": world.api.id, "stageName": world.stage["stageName"], "methodPath": "*/*", "settings": settings}
+    settings = {
+        "metricsEnabled": True,
+        "loggingLevel": "INFO",
+        "throttlingRateLimit": 50,
+        "throttlingBurstLimit": 100,
+        "cachingEnabled": True,
+        "cacheDataEncrypted": True,
+        "cacheTtlInSeconds": 30,
+        "requireAuthorizationForCacheControl": True,
+        "unauthorizedCacheControlHeaderStrategy": "FAIL_WITH_403",
+    }
+    place = {"restApi": world.api.id, "stageName": world.stage["stageName"]}
+    inputs = {**place, "methodPath": "tickets/{id}/solution/GET", "settings": settings}
     fewer = {"metricsEnabled": True, "throttlingRateLimit": 12.5}
     return Life(inputs, ({"settings": {**settings, "loggingLevel": "ERROR"}}, {"settings": fewer}))
+
+
+@life("aws:apigateway/usagePlan:UsagePlan")
+def usage_plan(world: World) -> Life:
+    inputs = {
+        "name": "partners-standard",
+        "description": "d",
+        "apiStages": [
+            {
+                "apiId": world.api.id,
+                "stage": world.stage["stageName"],
+                "throttles": [{"path": "/tickets/GET", "rateLimit": 2, "burstLimit": 4}],
+            }
+        ],
+        "quotaSettings": {"limit": 1000, "period": "DAY", "offset": 2},
+        "throttleSettings": {"rateLimit": 12.5, "burstLimit": 20},
+        **TAGS,
+    }
+    return Life(
+        inputs,
+        (
+            {"quotaSettings": {"limit": 2000, "period": "WEEK"}, **OTHER_TAGS},
+            {"throttleSettings": {"rateLimit": 5}, "description": None, "name": "partners"},
+            {"quotaSettings": None, "throttleSettings": None},
+        ),
+    )
 
 
 @life("aws:apigateway/account:Account")

@@ -34,6 +34,30 @@ def document(
         "timeoutInMillis": 29000,
     }
     identifier = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    service = {
+        "type": "aws",
+        "httpMethod": "POST",
+        "uri": "arn:aws:apigateway:eu-west-1:sqs:path/000000000000/feedback",
+        "credentials": "arn:aws:iam::000000000000:role/feedback",
+        "passthroughBehavior": "never",
+        "timeoutInMillis": 29000,
+        "requestParameters": {"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"},
+        "requestTemplates": {"application/json": "Action=SendMessage&MessageBody=$util.urlEncode($input.body)"},
+        "responses": {
+            pattern: {
+                "statusCode": status,
+                "responseParameters": {"method.response.header.Content-Type": "'application/json'"},
+                "responseTemplates": {"application/json": "{}"},
+            }
+            for pattern, status in (("default", "202"), (r"4\d{2}", "500"), (r"5\d{2}", "503"))
+        },
+    }
+    cached = {
+        **proxy,
+        "cacheNamespace": "getSolution",
+        "cacheKeyParameters": ["method.request.path.id", "method.request.header.Authorization"],
+    }
+    stream = {**proxy, "responseTransferMode": "STREAM", "timeoutInMillis": 136_000}
     return {
         "openapi": "3.0.1",
         "info": {"title": "support", "version": "1"},
@@ -77,6 +101,29 @@ def document(
                     },
                 },
             },
+            "/itsm/tickets": {
+                "post": {
+                    "security": [{"Signature": []}, {"Key": []}],
+                    "responses": {"202": {"description": "taken"}},
+                    INTEGRATION: proxy,
+                }
+            },
+            "/served/{id}": {
+                "parameters": [identifier],
+                "post": {
+                    "responses": {
+                        status: {"description": "?", "headers": {"Content-Type": {"schema": {"type": "string"}}}}
+                        for status in ("202", "500", "503")
+                    },
+                    INTEGRATION: service,
+                },
+                "get": {
+                    "parameters": [{"name": "Authorization", "in": "header", "schema": {"type": "string"}}],
+                    "responses": {"200": {"description": "it"}},
+                    INTEGRATION: cached,
+                },
+                "patch": {"responses": {"200": {"description": "it"}}, INTEGRATION: stream},
+            },
         },
         "components": {
             "schemas": {
@@ -98,7 +145,19 @@ def document(
                         "type": "cognito_user_pools",
                         "providerARNs": ["arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_abc"],
                     },
-                }
+                },
+                "Signature": {
+                    "type": "apiKey",
+                    "name": "Authorization",
+                    "in": "header",
+                    "x-amazon-apigateway-authtype": "custom",
+                    "x-amazon-apigateway-authorizer": {
+                        "type": "token",
+                        "authorizerUri": uri,
+                        "authorizerResultTtlInSeconds": 300,
+                    },
+                },
+                "Key": {"type": "apiKey", "name": "x-api-key", "in": "header"},
             },
         },
         "x-amazon-apigateway-request-validators": {
@@ -179,6 +238,42 @@ def test_a_proxy_integration_reaches_the_alias_of_a_function(
     assert fetch(f"{url}/tickets?limit=5")[0::2] == (200, "/tickets")
 
 
+def test_what_an_integration_and_an_authorizer_are_given_is_there(engine: Any, client: Any) -> None:
+    gateway_client = client("apigateway")
+    api_id = engine.create(REST_API, inputs(document())).id
+    found = gateway_client.get_resources(restApiId=api_id, embed=["methods"])["items"]
+    methods = {item["path"]: item.get("resourceMethods") for item in found}
+    served = methods["/served/{id}"]["POST"]["methodIntegration"]
+    assert served["type"] == "AWS"
+    assert served["credentials"] == "arn:aws:iam::000000000000:role/feedback"
+    header = {"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}
+    assert served["requestParameters"] == header
+    patterns = {status: each.get("selectionPattern") for status, each in served["integrationResponses"].items()}
+    assert patterns == {"202": "", "500": r"4\d{2}", "503": r"5\d{2}"}
+    cached = methods["/served/{id}"]["GET"]["methodIntegration"]
+    assert cached["cacheKeyParameters"] == ["method.request.path.id", "method.request.header.Authorization"]
+    partner = methods["/itsm/tickets"]["POST"]
+    assert (partner["authorizationType"], partner["apiKeyRequired"]) == ("CUSTOM", True)
+    authorizers = gateway_client.get_authorizers(restApiId=api_id)["items"]
+    (signature,) = [each for each in authorizers if each["id"] == partner["authorizerId"]]
+    assert (signature["type"], signature["authorizerResultTtlInSeconds"]) == ("TOKEN", 300)
+    assert signature["identitySource"] == "method.request.header.Authorization"
+    assert "apiKeyRequired" not in methods["/tickets"]["POST"] or not methods["/tickets"]["POST"]["apiKeyRequired"]
+
+
+def test_the_stages_address_is_that_of_what_stands_before_the_emulator(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = engine.create(REST_API, inputs(document()))
+    deployment = engine.create("aws:apigateway/deployment:Deployment", {"restApi": api.id})
+    stage = {"restApi": api.id, "deployment": deployment.id, "stageName": "v1"}
+    made = engine.create("aws:apigateway/stage:Stage", stage)
+    monkeypatch.setenv("HARNESS_API_URL", "http://127.0.0.1:4599/")
+    seen = engine.refresh(made)
+    assert seen["invokeUrl"] == f"http://127.0.0.1:4599/restapis/{api.id}/v1/_user_request_"
+    assert not dict(engine.diff(seen, stage).detailedDiff)
+
+
 class Recorder:
     """Notes the calls that change something."""
 
@@ -223,6 +318,18 @@ def _authorizer(body: dict[str, Any]) -> None:
     scheme["providerARNs"] = ["arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_other"]
 
 
+def _cache_key(body: dict[str, Any]) -> None:
+    body["paths"]["/served/{id}"]["get"][INTEGRATION]["cacheKeyParameters"].pop()
+
+
+def _credentials(body: dict[str, Any]) -> None:
+    body["paths"]["/served/{id}"]["post"][INTEGRATION]["credentials"] = "arn:aws:iam::000000000000:role/other"
+
+
+def _key_required(body: dict[str, Any]) -> None:
+    body["paths"]["/itsm/tickets"]["post"]["security"] = [{"Signature": []}]
+
+
 def _key_source(body: dict[str, Any]) -> None:
     body["x-amazon-apigateway-api-key-source"] = "AUTHORIZER"
 
@@ -240,6 +347,9 @@ def _key_source(body: dict[str, Any]) -> None:
         (_validator, ["UpdateRequestValidator"]),
         (_gateway_response, ["PutGatewayResponse"]),
         (_authorizer, ["CreateAuthorizer", "UpdateMethod", "DeleteAuthorizer"]),
+        (_cache_key, ["PutIntegration"]),
+        (_credentials, ["PutIntegration"] + ["PutIntegrationResponse"] * 3),
+        (_key_required, ["DeleteMethod", "PutMethod", "PutMethodResponse", "PutIntegration"]),
         (_key_source, ["UpdateRestApi"]),
     ],
 )
