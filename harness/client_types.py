@@ -33,7 +33,7 @@ closed for type checkers only.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 '''
@@ -68,7 +68,7 @@ def _lines() -> Iterator[str]:
     yield "if TYPE_CHECKING:"
     yield from (f"    {name} = Literal[{', '.join(map(repr, get_args(alias)))}]" for name, alias in literals.items())
     yield "else:"
-    yield f"    {' = '.join(literals)} = str"
+    yield from (f"    {name} = str" for name in literals)
     yield ""
     # In the contract's order, so that what is named stands before what names it.
     for name, value in vars(contract).items():
@@ -76,6 +76,11 @@ def _lines() -> Iterator[str]:
             yield f"{name} = {_written(value)}"
         elif value in structs:
             yield from _struct(value)
+    yield f"StreamEvent: TypeAlias = {_written(contract.StreamEvent)}"
+    yield "STREAM_EVENTS: Final = MappingProxyType[str, type[StreamEvent]]({"
+    yield from (f"    {name!r}: {struct.__name__}," for name, struct in contract.STREAM_EVENTS.items())
+    yield "})"
+    yield '"""Name on the wire -> type of its data."""'
     yield "PROBLEM_TYPES: Final = MappingProxyType({"
     yield from (f"    {key!r}: {problem.uri()!r}," for key, problem in contract.PROBLEMS.items())
     yield "})"
@@ -90,9 +95,9 @@ def _lines() -> Iterator[str]:
 
 
 def _structs() -> tuple[type[Struct], ...]:
-    """Every struct that a request, an answer or a problem is made of."""
+    """Every struct that a request, an answer, an event or a problem is made of."""
     found: list[type[Struct]] = []
-    waiting: list[Any] = [contract.Problem]
+    waiting: list[Any] = [contract.Problem, *contract.STREAM_EVENTS.values()]
     for route in routes.ROUTES:
         waiting += [type_ for type_ in (route.request, route.answer.type) if type_ is not None]
     while waiting:

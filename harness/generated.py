@@ -5,14 +5,20 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from harness import client_types, parity
+import msgspec
+
+from harness import client_types, contract_changes, parity, published_contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
 DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
-    {"docs/parity.md": parity.document, client_types.PATH: client_types.document}
+    {
+        "docs/parity.md": parity.document,
+        published_contract.PATH: published_contract.document,
+        client_types.PATH: client_types.document,
+    }
 )
 """Path in the repository -> what makes its text."""
 
@@ -29,6 +35,24 @@ def write(root: Path) -> tuple[str, ...]:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(DOCUMENTS[path](), encoding="utf-8")
     return changed
+
+
+def contract_changed(root: Path) -> tuple[contract_changes.Change, ...]:
+    """What the code changes in the contract that is published in ``root``; nothing where none is, or none can be read.
+
+    Breaking changes come first, and are named as such.
+    """
+    text = _read(root / published_contract.PATH)
+    try:
+        before = msgspec.json.decode(text or "", type=dict[str, object])
+    except msgspec.DecodeError:
+        return ()
+    return contract_changes.changes(before, published_contract.published())
+
+
+def told(changes: tuple[contract_changes.Change, ...]) -> str:
+    """Changes of the contract, one a line."""
+    return "\n".join(f"  {'BREAKING: ' if change.breaking else ''}{change}" for change in changes)
 
 
 def _read(path: Path) -> str | None:

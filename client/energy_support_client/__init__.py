@@ -13,6 +13,7 @@ from energy_support_client.errors import (
     MalformedAnswerError,
     NoAnswerError,
     NotFoundError,
+    NotInReviewError,
     RequestInProgressError,
     SignInError,
     SolutionNotReadyError,
@@ -22,7 +23,8 @@ from energy_support_client.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from energy_support_client.events import (
+from energy_support_client.retries import RetryPolicy, Timing
+from energy_support_client.types import (
     StreamChunk,
     StreamComplete,
     StreamError,
@@ -30,7 +32,6 @@ from energy_support_client.events import (
     StreamReplace,
     StreamStart,
 )
-from energy_support_client.retries import RetryPolicy, Timing
 from energy_support_client.version import __version__
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "MalformedAnswerError",
     "NoAnswerError",
     "NotFoundError",
+    "NotInReviewError",
     "RequestInProgressError",
     "RetryPolicy",
     "SignInError",

@@ -38,6 +38,7 @@ _CONFLICTS: Final = MappingProxyType[str, type[errors.ApiError]](
         PROBLEM_TYPES["in_progress"]: errors.RequestInProgressError,
         PROBLEM_TYPES["solution_not_ready"]: errors.SolutionNotReadyError,
         PROBLEM_TYPES["ticket_failed"]: errors.TicketFailedError,
+        PROBLEM_TYPES["not_in_review"]: errors.NotInReviewError,
     }
 )
 """Only a 409 needs its problem's type to be understood."""

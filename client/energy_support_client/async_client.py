@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from energy_support_client import types
     from energy_support_client.async_transport import AsyncChannel
     from energy_support_client.credentials import Credentials
-    from energy_support_client.events import StreamEvent
 
 T = TypeVar("T")
 
@@ -94,6 +93,10 @@ class AsyncClient:
         """As :meth:`Client.get_ticket`."""
         return await self._result(self._rules.call(operations.get_ticket(ticket_id)))
 
+    async def get_status(self, ticket_id: str) -> types.StatusView:
+        """As :meth:`Client.get_status`."""
+        return await self._result(self._rules.call(operations.get_status(ticket_id)))
+
     async def get_solution(self, ticket_id: str) -> types.SolutionView:
         """As :meth:`Client.get_solution`."""
         return await self._result(self._rules.call(operations.get_solution(ticket_id)))
@@ -108,12 +111,26 @@ class AsyncClient:
         """As :meth:`Client.wait_for_solution`."""
         return await self._result(self._rules.wait_for_solution(ticket_id, timeout=timeout, poll_seconds=poll_seconds))
 
-    async def stream_solution(self, ticket_id: str) -> AsyncGenerator[StreamEvent]:
+    async def stream_solution(self, ticket_id: str) -> AsyncGenerator[types.StreamEvent]:
         """As :meth:`Client.stream_solution`. Who leaves the loop early closes it: ``contextlib.aclosing``."""
         stream = self._rules.stream(operations.stream_solution(ticket_id))
         async with self._channel() as channel:
             while (event := await self._run(stream.next_event(), channel)) is not None:
                 yield event
+
+    async def send_feedback(self, ticket_id: str, feedback: types.FeedbackRequest) -> types.FeedbackResponse:
+        """As :meth:`Client.send_feedback`."""
+        return await self._result(self._rules.call(operations.send_feedback(ticket_id, feedback)))
+
+    # --- review, for operators
+
+    async def get_review(self, ticket_id: str) -> types.ReviewView:
+        """As :meth:`Client.get_review`."""
+        return await self._result(self._rules.call(operations.get_review(ticket_id)))
+
+    async def review_ticket(self, ticket_id: str, review: types.ReviewRequest) -> types.TicketView:
+        """As :meth:`Client.review_ticket`."""
+        return await self._result(self._rules.call(operations.review_ticket(ticket_id, review)))
 
     # --- knowledge base
 
@@ -127,16 +144,15 @@ class AsyncClient:
         self, request: types.CreateTicketRequest, *, idempotency_key: str | None = None
     ) -> types.CreateTicketResponse:
         """As :meth:`Client.create_ticket`."""
-        operation = operations.for_partners(operations.create_ticket(request, idempotency_key))
-        return await self._result(self._rules.call(operation))
+        return await self._result(self._rules.call(operations.itsm_create_ticket(request, idempotency_key)))
 
     async def itsm_get_ticket(self, ticket_id: str) -> types.TicketView:
         """As :meth:`Client.get_ticket`."""
-        return await self._result(self._rules.call(operations.for_partners(operations.get_ticket(ticket_id))))
+        return await self._result(self._rules.call(operations.itsm_get_ticket(ticket_id)))
 
     async def itsm_get_solution(self, ticket_id: str) -> types.SolutionView:
         """As :meth:`Client.get_solution`."""
-        return await self._result(self._rules.call(operations.for_partners(operations.get_solution(ticket_id))))
+        return await self._result(self._rules.call(operations.itsm_get_solution(ticket_id)))
 
     # --- carrying the rules out
 

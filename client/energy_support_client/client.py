@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from energy_support_client import types
     from energy_support_client.credentials import Credentials
-    from energy_support_client.events import StreamEvent
     from energy_support_client.transport import Channel
 
 T = TypeVar("T")
@@ -114,6 +113,10 @@ class Client:
         """The public fields of a ticket."""
         return self._result(self._rules.call(operations.get_ticket(ticket_id)))
 
+    def get_status(self, ticket_id: str) -> types.StatusView:
+        """How a ticket stands: less to ask for, and to carry, than the ticket."""
+        return self._result(self._rules.call(operations.get_status(ticket_id)))
+
     def get_solution(self, ticket_id: str) -> types.SolutionView:
         """The solution; raises :class:`SolutionNotReadyError` or :class:`TicketFailedError` where there is none."""
         return self._result(self._rules.call(operations.get_solution(ticket_id)))
@@ -133,7 +136,7 @@ class Client:
         """
         return self._result(self._rules.wait_for_solution(ticket_id, timeout=timeout, poll_seconds=poll_seconds))
 
-    def stream_solution(self, ticket_id: str) -> Generator[StreamEvent]:
+    def stream_solution(self, ticket_id: str) -> Generator[types.StreamEvent]:
         """The solution while it is written: ``StreamStart``, pieces, then ``StreamComplete`` or ``StreamError``.
 
         Raises :class:`StreamInterruptedError` when the stream is cut after the first piece; what came before is all
@@ -143,6 +146,20 @@ class Client:
         with self._channel() as channel:
             while (event := self._run(stream.next_event(), channel)) is not None:
                 yield event
+
+    def send_feedback(self, ticket_id: str, feedback: types.FeedbackRequest) -> types.FeedbackResponse:
+        """Rate a ticket's solution. Tried again only where it is sure that nothing was accepted: each one counts."""
+        return self._result(self._rules.call(operations.send_feedback(ticket_id, feedback)))
+
+    # --- review, for operators
+
+    def get_review(self, ticket_id: str) -> types.ReviewView:
+        """A solution that waits for review; raises :class:`NotInReviewError` where none does."""
+        return self._result(self._rules.call(operations.get_review(ticket_id)))
+
+    def review_ticket(self, ticket_id: str, review: types.ReviewRequest) -> types.TicketView:
+        """Approve, edit or reject it; the ticket as it is then. Tried again only where nothing was done."""
+        return self._result(self._rules.call(operations.review_ticket(ticket_id, review)))
 
     # --- knowledge base
 
@@ -156,16 +173,15 @@ class Client:
         self, request: types.CreateTicketRequest, *, idempotency_key: str | None = None
     ) -> types.CreateTicketResponse:
         """As :meth:`create_ticket`."""
-        operation = operations.for_partners(operations.create_ticket(request, idempotency_key))
-        return self._result(self._rules.call(operation))
+        return self._result(self._rules.call(operations.itsm_create_ticket(request, idempotency_key)))
 
     def itsm_get_ticket(self, ticket_id: str) -> types.TicketView:
         """As :meth:`get_ticket`."""
-        return self._result(self._rules.call(operations.for_partners(operations.get_ticket(ticket_id))))
+        return self._result(self._rules.call(operations.itsm_get_ticket(ticket_id)))
 
     def itsm_get_solution(self, ticket_id: str) -> types.SolutionView:
         """As :meth:`get_solution`."""
-        return self._result(self._rules.call(operations.for_partners(operations.get_solution(ticket_id))))
+        return self._result(self._rules.call(operations.itsm_get_solution(ticket_id)))
 
     # --- carrying the rules out
 

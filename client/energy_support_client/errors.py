@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from energy_support_client.types import PROBLEM_TYPES
+
 if TYPE_CHECKING:
     from energy_support_client.types import Failure, FieldError, Problem
 
@@ -14,7 +16,9 @@ class EnergySupportError(Exception):
     """Anything that this package raises, wrong arguments (``ValueError``) aside."""
 
     retryable: bool = False
-    """Whether the same call may succeed later; the client has then retried it already."""
+    """Whether the same call may succeed later; the client has then retried it already, where it could."""
+    nothing_done: bool = False
+    """Whether it is sure that the call had no effect: only then is one tried again that would count twice."""
     retry_after: float | None = None
     """Seconds the service asks to wait before the next try, if it says."""
     idempotency_key: str | None = None
@@ -22,13 +26,18 @@ class EnergySupportError(Exception):
 
 
 class NoAnswerError(EnergySupportError):
-    """No answer came: no connection, a cut one, or a time-out. What was asked may have been done."""
+    """No answer came: no connection, a cut one, or a time-out. What was asked may have been done.
+
+    ``nothing_done`` where there was no connection.
+    """
 
     retryable = True
 
 
 class SignInError(EnergySupportError):
     """Cognito gave no token; nothing was sent to the service in this try."""
+
+    nothing_done = True
 
 
 class MalformedAnswerError(EnergySupportError):
@@ -109,6 +118,10 @@ class TicketFailedError(ConflictError):
         return None if self.problem.failure is UNSET else self.problem.failure
 
 
+class NotInReviewError(ConflictError):
+    """The ticket does not wait for review."""
+
+
 class KeyReusedError(ApiError):
     """422: the Idempotency-Key was used with another body."""
 
@@ -117,9 +130,15 @@ class ThrottledError(ApiError):
     """429: too many requests."""
 
     retryable = True
+    nothing_done = True
 
 
 class UnavailableError(ApiError):
     """502, 503 or 504: the service, or something it needs, is down or too slow."""
 
     retryable = True
+
+    def __init__(self, problem: Problem, retry_after: float | None = None) -> None:
+        super().__init__(problem, retry_after)
+        # Where the service itself says so; what stands before it cannot know.
+        self.nothing_done = problem.type == PROBLEM_TYPES["unavailable"]

@@ -19,13 +19,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-STREAM_SOLUTION: Final = types.Route("GET", "/tickets/{id}/solution/stream")
-ITSM: Final = "/itsm"
-"""Before the path of a route's sibling for partners (spec section 1)."""
 _TICKET_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 _LOOPBACK: Final = re.compile(r"(.+\.)?localhost|::1|127(\.[0-9]{1,3}){3}")
 _KEY: Final = re.compile(r"[!-~]([ -~]{0,126}[!-~])?")
-"""The contract's, without a space at either end: HTTP takes those away."""
+"""The contract's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +36,8 @@ class Operation:
     idempotency_key: str | None = None
     media_type: str = "application/json"
     """Of the answer."""
+    repeatable: bool = True
+    """Whether doing it twice does no more than doing it once."""
 
     def request(self, base_url: str) -> Request:
         path = self.route.path if self.ticket_id is None else self.route.path.replace("{id}", self.ticket_id)
@@ -72,6 +71,10 @@ def create_ticket(request: types.CreateTicketRequest, key: str | None) -> Call[t
     )
 
 
+def itsm_create_ticket(request: types.CreateTicketRequest, key: str | None) -> Call[types.CreateTicketResponse]:
+    return replace(create_ticket(request, key), route=types.CREATE_ITSM_TICKET)
+
+
 def list_tickets(*, customer_id: str | None, limit: int | None, cursor: str | None) -> Call[types.TicketPage]:
     given = {"customer_id": customer_id, "limit": limit, "cursor": cursor}
     query = {name: str(value) for name, value in given.items() if value is not None}
@@ -82,21 +85,53 @@ def get_ticket(ticket_id: str) -> Call[types.TicketView]:
     return Call(route=types.GET_TICKET, answer=types.TicketView, ticket_id=checked_id(ticket_id))
 
 
+def itsm_get_ticket(ticket_id: str) -> Call[types.TicketView]:
+    return replace(get_ticket(ticket_id), route=types.GET_ITSM_TICKET)
+
+
+def get_status(ticket_id: str) -> Call[types.StatusView]:
+    return Call(route=types.GET_STATUS, answer=types.StatusView, ticket_id=checked_id(ticket_id))
+
+
 def get_solution(ticket_id: str) -> Call[types.SolutionView]:
     return Call(route=types.GET_SOLUTION, answer=types.SolutionView, ticket_id=checked_id(ticket_id))
 
 
-def search(request: types.KbSearchRequest) -> Call[types.KbSearchResponse]:
-    return Call(route=types.SEARCH_KNOWLEDGE_BASE, answer=types.KbSearchResponse, body=request)
-
-
-def for_partners(call: Call[T]) -> Call[T]:
-    """The same call on the route that takes a partner's signature."""
-    return replace(call, route=call.route._replace(path=ITSM + call.route.path))
+def itsm_get_solution(ticket_id: str) -> Call[types.SolutionView]:
+    return replace(get_solution(ticket_id), route=types.GET_ITSM_SOLUTION)
 
 
 def stream_solution(ticket_id: str) -> Operation:
-    return Operation(route=STREAM_SOLUTION, ticket_id=checked_id(ticket_id), media_type="text/event-stream")
+    return Operation(route=types.STREAM_SOLUTION, ticket_id=checked_id(ticket_id), media_type="text/event-stream")
+
+
+def send_feedback(ticket_id: str, feedback: types.FeedbackRequest) -> Call[types.FeedbackResponse]:
+    return Call(
+        route=types.SEND_FEEDBACK,
+        answer=types.FeedbackResponse,
+        ticket_id=checked_id(ticket_id),
+        body=feedback,
+        repeatable=False,
+    )
+
+
+def get_review(ticket_id: str) -> Call[types.ReviewView]:
+    return Call(route=types.GET_REVIEW, answer=types.ReviewView, ticket_id=checked_id(ticket_id))
+
+
+def review_ticket(ticket_id: str, review: types.ReviewRequest) -> Call[types.TicketView]:
+    return Call(
+        route=types.REVIEW_TICKET,
+        answer=types.TicketView,
+        ticket_id=checked_id(ticket_id),
+        body=review,
+        # The second would meet a ticket that is no longer in review, and hide that the first was done.
+        repeatable=False,
+    )
+
+
+def search(request: types.KbSearchRequest) -> Call[types.KbSearchResponse]:
+    return Call(route=types.SEARCH_KNOWLEDGE_BASE, answer=types.KbSearchResponse, body=request)
 
 
 def checked_id(ticket_id: str) -> str:
@@ -121,9 +156,6 @@ def checked_url(url: str) -> str:
         raise ValueError("not the address of a service: https://host/path is")
     if parts.username is not None or parts.password is not None:
         raise ValueError("an address must not hold credentials")
-    loopback = (
-        host in {"localhost", "::1"} or host.endswith(".localhost") or re.fullmatch(r"127(\.[0-9]{1,3}){3}", host)
-    )
-    if parts.scheme == "http" and not loopback:
+    if parts.scheme == "http" and not _LOOPBACK.fullmatch(host):
         raise ValueError("credentials are sent over https only, loopback aside")
     return url.rstrip("/")

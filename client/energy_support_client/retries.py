@@ -56,9 +56,10 @@ class Timing:
 class Attempts:
     """The tries of one logical call."""
 
-    def __init__(self, policy: RetryPolicy, timing: Timing, *, deadline: float) -> None:
-        """``deadline`` on the monotonic clock."""
+    def __init__(self, policy: RetryPolicy, timing: Timing, *, deadline: float, repeatable: bool = True) -> None:
+        """``deadline`` on the monotonic clock; ``repeatable`` unless doing it twice does more than doing it once."""
         self.deadline = deadline
+        self._repeatable = repeatable
         self._timing = timing
         self._left = policy.attempts - 1
         self._ceiling = policy.base_seconds
@@ -70,7 +71,7 @@ class Attempts:
         Retry-After is the least to wait. Jitter comes on top, so that those who were told the same do not all come
         back at the same moment. A wait that would outlast the deadline is not begun.
         """
-        if not error.retryable or not self._left:
+        if not error.retryable or not self._left or not (self._repeatable or error.nothing_done):
             raise error
         delay = (error.retry_after or 0.0) + self._timing.random() * min(self._ceiling, self._cap)
         if self._timing.monotonic() + delay >= self.deadline:

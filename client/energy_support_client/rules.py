@@ -36,18 +36,17 @@ class Rules:
     def call(self, call: Call[T], *, delay: float = 0.0, deadline: float = float("inf")) -> Flow[T]:
         """The call's result. Its time runs from after ``delay``, and ends at ``deadline`` at the latest."""
         try:
-            answer = yield from self.answer(
-                call.request(self.base_url), self.attempts(deadline=deadline, delay=delay), delay=delay
-            )
+            attempts = self.attempts(deadline=deadline, delay=delay, repeatable=call.repeatable)
+            answer = yield from self.answer(call.request(self.base_url), attempts, delay=delay)
             return answers.decode(answer.content, call.answer)
         except EnergySupportError as error:
             error.idempotency_key = call.idempotency_key
             raise
 
-    def attempts(self, *, deadline: float = float("inf"), delay: float = 0.0) -> Attempts:
+    def attempts(self, *, deadline: float = float("inf"), delay: float = 0.0, repeatable: bool = True) -> Attempts:
         """Tries that begin after ``delay`` seconds and have ``timeout`` seconds."""
         own = self.timing.monotonic() + delay + self.timeout
-        return Attempts(self.retries, self.timing, deadline=min(own, deadline))
+        return Attempts(self.retries, self.timing, deadline=min(own, deadline), repeatable=repeatable)
 
     def answer(
         self,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from energy_support_client import answers
 from energy_support_client.errors import EnergySupportError, StreamInterruptedError
-from energy_support_client.events import NAMES, StreamComplete, StreamError, StreamEvent, StreamStart
 from energy_support_client.sse import Event, Parser
 from energy_support_client.steps import Flow, Read
+from energy_support_client.types import STREAM_EVENTS, StreamComplete, StreamError, StreamEvent, StreamStart
 
 if TYPE_CHECKING:
     from energy_support_client.rules import Rules
@@ -63,9 +63,10 @@ class SolutionStream:
 
     def _understood(self, event: Event) -> StreamEvent | None:
         """The event, unless it is one that a newer service tells, or a second start."""
-        if event.name not in NAMES:
+        kind = STREAM_EVENTS.get(event.name)
+        if kind is None:
             return None
-        understood = answers.decode(event.data, NAMES[event.name])
+        understood = answers.decode(event.data, kind)
         if isinstance(understood, StreamStart):
             again, self._started = self._started, True
             return None if again else understood

@@ -89,6 +89,7 @@ def answer(response: httpx.Response, content: bytes) -> Answer:
 
 def no_answer(request: Request, error: Exception) -> NoAnswerError:
     failure = NoAnswerError(f"{request.method} {request.url}: {told(error)}")
+    failure.nothing_done = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     failure.__cause__ = error
     return failure
 

@@ -8,7 +8,7 @@ closed for type checkers only.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
@@ -18,8 +18,22 @@ if TYPE_CHECKING:
     Language = Literal["it-IT", "en-US", "de-DE"]
     ProductType = Literal["EV_CHARGER", "INVERTER", "BATTERY"]
     DocType = Literal["manual", "bulletin", "faq", "procedure"]
+    ChunkType = Literal["text"]
+    BrokenOff = Literal["GENERATION_FAILED", "TIMED_OUT", "SHUT_DOWN"]
+    Accepted = Literal["ACCEPTED"]
+    Decision = Literal["APPROVE", "EDIT", "REJECT"]
+    ReviewReason = Literal["NO_PASSAGES", "NOT_GROUNDED", "GUARDRAIL"]
 else:
-    Status = Priority = Language = ProductType = DocType = str
+    Status = str
+    Priority = str
+    Language = str
+    ProductType = str
+    DocType = str
+    ChunkType = str
+    BrokenOff = str
+    Accepted = str
+    Decision = str
+    ReviewReason = str
 
 TicketId = Annotated[
     str,
@@ -41,8 +55,8 @@ Timestamp = Annotated[
 IdempotencyKey = Annotated[
     str,
     Meta(
-        description="Printable ASCII, at most 128 characters",
-        extra_json_schema={"pattern": "^[ -~]{1,128}$(?![\\s\\S])"},
+        description="Printable ASCII, at most 128 characters, no space at either end",
+        extra_json_schema={"pattern": "^[!-~]([ -~]{0,126}[!-~])?$(?![\\s\\S])"},
     ),
 ]
 Cursor = Annotated[
@@ -155,6 +169,100 @@ class SolutionView(Struct, frozen=True, kw_only=True):
     generated_at: Timestamp
 
 
+class StatusView(Struct, frozen=True, kw_only=True):
+    """How a ticket stands, for those who poll."""
+
+    ticket_id: TicketId
+    status: Status
+    sla_deadline: Timestamp
+
+
+class StreamStart(Struct, frozen=True, kw_only=True):
+    """The ticket is READY and its solution is being written."""
+
+    ticket_id: TicketId
+    status: Status
+
+
+class StreamChunk(Struct, frozen=True, kw_only=True):
+    """The next piece of the solution."""
+
+    type: ChunkType
+    content: str
+
+
+class StreamReplace(Struct, frozen=True, kw_only=True):
+    """What was written did not hold up: show this instead of all chunks before."""
+
+    content: str
+
+
+class StreamComplete(Struct, frozen=True, kw_only=True):
+    """The end of a whole solution."""
+
+    status: Status
+    total_tokens: Annotated[int, Meta(extra_json_schema={"minimum": 0})]
+    grounded: Annotated[bool, Meta(description="Whether what the model wrote is borne out by the passages")]
+
+
+class StreamError(Struct, frozen=True, kw_only=True):
+    """The end of a solution that broke off."""
+
+    code: BrokenOff
+
+
+class FeedbackRequest(Struct, frozen=True, kw_only=True):
+    """What the solution was worth."""
+
+    rating: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 5})]
+    resolved: bool
+    comment: Annotated[str, Meta(extra_json_schema={"maxLength": 2000})] | UnsetType = UNSET
+
+
+class FeedbackResponse(Struct, frozen=True, kw_only=True):
+    feedback_id: str
+    status: Accepted
+
+
+SolutionText = Annotated[str, Meta(extra_json_schema={"maxLength": 10000, "minLength": 1})]
+SolutionStep = Annotated[
+    str, Meta(description="One thing to do", extra_json_schema={"maxLength": 1000, "minLength": 1})
+]
+
+
+class ReviewRequest(Struct, frozen=True, kw_only=True):
+    """An operator's verdict on a solution that NEEDS_REVIEW.
+
+    APPROVE publishes it as it is, EDIT with ``text`` (and ``steps``) in place of the model's, REJECT fails the ticket.
+    """
+
+    decision: Decision
+    text: SolutionText | UnsetType = UNSET
+    steps: Annotated[list[SolutionStep], Meta(extra_json_schema={"maxItems": 30})] | UnsetType = UNSET
+
+
+class ReviewPassage(Struct, frozen=True, kw_only=True):
+    """A passage of the knowledge base that was found for the ticket."""
+
+    source_id: str
+    title: str
+    content: str
+
+
+class ReviewView(Struct, frozen=True, kw_only=True):
+    """A solution that waits for review, and what it was written from."""
+
+    ticket_id: TicketId
+    reason: ReviewReason
+    text: str
+    steps: list[str]
+    citations: list[Citation]
+    passages: list[ReviewPassage]
+    confidence: Annotated[float, Meta(extra_json_schema={"minimum": 0, "maximum": 1})]
+    lang: Language
+    generated_at: Timestamp
+
+
 _Models = Annotated[list[Model], Meta(extra_json_schema={"maxItems": 20, "minItems": 1})]
 _ErrorCodes = Annotated[list[ErrorCode], Meta(extra_json_schema={"maxItems": 20, "minItems": 1})]
 _DocTypes = Annotated[list[DocType], Meta(extra_json_schema={"maxItems": 4, "minItems": 1})]
@@ -219,6 +327,17 @@ class Problem(Struct, frozen=True, kw_only=True):
     failure: Failure | UnsetType = UNSET
 
 
+StreamEvent: TypeAlias = StreamStart | StreamChunk | StreamReplace | StreamComplete | StreamError
+STREAM_EVENTS: Final = MappingProxyType[str, type[StreamEvent]](
+    {
+        "start": StreamStart,
+        "chunk": StreamChunk,
+        "replace": StreamReplace,
+        "complete": StreamComplete,
+        "error": StreamError,
+    }
+)
+"""Name on the wire -> type of its data."""
 PROBLEM_TYPES: Final = MappingProxyType(
     {
         "invalid": "urn:energy-support:problem:invalid-request",
@@ -228,6 +347,7 @@ PROBLEM_TYPES: Final = MappingProxyType(
         "in_progress": "urn:energy-support:problem:request-in-progress",
         "solution_not_ready": "urn:energy-support:problem:solution-not-ready",
         "ticket_failed": "urn:energy-support:problem:ticket-failed",
+        "not_in_review": "urn:energy-support:problem:ticket-not-in-review",
         "too_large": "urn:energy-support:problem:request-too-large",
         "unsupported_media_type": "urn:energy-support:problem:unsupported-media-type",
         "key_reused": "urn:energy-support:problem:idempotency-key-reused",
@@ -250,5 +370,13 @@ class Route(NamedTuple):
 CREATE_TICKET: Final = Route("POST", "/tickets")
 LIST_TICKETS: Final = Route("GET", "/tickets")
 GET_TICKET: Final = Route("GET", "/tickets/{id}")
+GET_STATUS: Final = Route("GET", "/tickets/{id}/status")
 GET_SOLUTION: Final = Route("GET", "/tickets/{id}/solution")
+STREAM_SOLUTION: Final = Route("GET", "/tickets/{id}/solution/stream")
+SEND_FEEDBACK: Final = Route("POST", "/tickets/{id}/feedback")
+GET_REVIEW: Final = Route("GET", "/tickets/{id}/review")
+REVIEW_TICKET: Final = Route("POST", "/tickets/{id}/review")
 SEARCH_KNOWLEDGE_BASE: Final = Route("POST", "/kb/search")
+CREATE_ITSM_TICKET: Final = Route("POST", "/itsm/tickets")
+GET_ITSM_TICKET: Final = Route("GET", "/itsm/tickets/{id}")
+GET_ITSM_SOLUTION: Final = Route("GET", "/itsm/tickets/{id}/solution")

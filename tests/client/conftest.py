@@ -88,6 +88,8 @@ class Service:
         """Bodies of the tickets that exist, in the order of their making."""
         self.by_key: dict[str, tuple[bytes, Reply]] = {}
         self.busy: dict[str, int] = {}
+        self.rated: list[contract.FeedbackRequest] = []
+        self.reviewed: list[contract.ReviewRequest] = []
         self.unready: deque[Reply] = deque()
         """Answers before the solution is there."""
         self.streams: deque[list[bytes | Literal["reset", "stall"]]] = deque()
@@ -228,13 +230,25 @@ class Service:
         except problems.InvalidRequestError as error:
             return _problem(400, errors=list(error.errors))
 
-    def _route(self, request: Seen) -> Reply:
+    def _route(self, request: Seen) -> Reply:  # noqa: PLR0911 - a row per route
         match request.method, request.path.removeprefix("/v1").removeprefix("/itsm").strip("/").split("/"):
             case "POST", ["tickets"]:
                 return self._create(request)
             case "GET", ["tickets"]:
                 return self.pages[request.query]
             case "GET", ["tickets", id_]:
+                return _json(200, _ticket(id_))
+            case "GET", ["tickets", id_, "status"]:
+                moment = "2026-01-31T12:00:00Z"
+                return _json(200, contract.StatusView(ticket_id=id_, status="READY", sla_deadline=moment))
+            case "POST", ["tickets", _, "feedback"]:
+                self.rated.append(decoding.decode_body(request.body, contract.FeedbackRequest))
+                feedback_id = f"feedback-{len(self.rated)}"
+                return _json(202, contract.FeedbackResponse(feedback_id=feedback_id, status="ACCEPTED"))
+            case "GET", ["tickets", id_, "review"]:
+                return _json(200, _review(id_))
+            case "POST", ["tickets", id_, "review"]:
+                self.reviewed.append(decoding.decode_body(request.body, contract.ReviewRequest))
                 return _json(200, _ticket(id_))
             case "GET", ["tickets", id_, "solution"]:
                 return self.unready.popleft() if self.unready else _json(200, _solution(id_))
@@ -341,6 +355,20 @@ def _solution(id_: str) -> contract.SolutionView:
         steps=["Switch off.", "Wait 10 s.", "Switch on."],
         citations=[contract.Citation(source_id="doc-1", title="Manual", quote="Wait 10 s.")],
         confidence=0.9,
+        lang="it-IT",
+        generated_at="2026-01-31T12:01:00Z",
+    )
+
+
+def _review(id_: str) -> contract.ReviewView:
+    return contract.ReviewView(
+        ticket_id=id_,
+        reason="NOT_GROUNDED",
+        text="Reset the residual-current device.",
+        steps=["Switch off."],
+        citations=[],
+        passages=[contract.ReviewPassage(source_id="doc-1", title="Manual", content="Wait 10 s.")],
+        confidence=0.2,
         lang="it-IT",
         generated_at="2026-01-31T12:01:00Z",
     )

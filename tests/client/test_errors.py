@@ -23,6 +23,7 @@ ERROR_OF = {
     "in_progress": errors.RequestInProgressError,
     "solution_not_ready": errors.SolutionNotReadyError,
     "ticket_failed": errors.TicketFailedError,
+    "not_in_review": errors.NotInReviewError,
     "too_large": errors.InvalidRequestError,
     "unsupported_media_type": errors.InvalidRequestError,
     "key_reused": errors.KeyReusedError,

@@ -15,10 +15,11 @@ from energy_support_client import (
     InvalidRequestError,
     MalformedAnswerError,
     NotFoundError,
+    NotInReviewError,
     SolutionNotReadyError,
     TicketFailedError,
 )
-from energy_support_client.types import KbFilters, KbSearchRequest
+from energy_support_client.types import FeedbackRequest, KbFilters, KbSearchRequest, ReviewRequest
 from support import contract, routes
 
 if TYPE_CHECKING:
@@ -29,8 +30,16 @@ METHOD_OF = {
     "createTicket": "create_ticket",
     "listTickets": "list_tickets",
     "getTicket": "get_ticket",
+    "getStatus": "get_status",
     "getSolution": "get_solution",
+    "streamSolution": "stream_solution",
+    "sendFeedback": "send_feedback",
+    "getReview": "get_review",
+    "reviewTicket": "review_ticket",
     "searchKnowledgeBase": "search",
+    "createItsmTicket": "itsm_create_ticket",
+    "getItsmTicket": "itsm_get_ticket",
+    "getItsmSolution": "itsm_get_solution",
 }
 
 
@@ -62,6 +71,31 @@ def test_a_ticket_is_shown(callers: Any, service: Any) -> None:
     assert [(seen.method, seen.path) for seen in service.seen] == [("GET", f"/v1/tickets/{TICKET}")]
 
 
+def test_a_status_is_shown(callers: Any, service: Any) -> None:
+    assert callers().get_status(TICKET).status == "READY"
+    assert [(seen.method, seen.path) for seen in service.seen] == [("GET", f"/v1/tickets/{TICKET}/status")]
+
+
+def test_feedback_is_sent_as_it_is_given(callers: Any, service: Any) -> None:
+    accepted = callers().send_feedback(TICKET, FeedbackRequest(rating=5, resolved=True))
+    assert (accepted.feedback_id, accepted.status) == ("feedback-1", "ACCEPTED")
+    (seen,) = service.seen
+    assert (seen.path, seen.body) == (f"/v1/tickets/{TICKET}/feedback", b'{"rating":5,"resolved":true}')
+
+
+def test_a_review_is_shown_and_decided(callers: Any, service: Any) -> None:
+    client = callers()
+    assert client.get_review(TICKET).passages[0].title == "Manual"
+    assert client.review_ticket(TICKET, ReviewRequest(decision="EDIT", text="Wait.")).ticket_id == TICKET
+    assert service.reviewed == [contract.ReviewRequest(decision="EDIT", text="Wait.")]
+
+
+def test_a_ticket_that_is_not_in_review_says_so(callers: Any, service: Any) -> None:
+    service.then_raw(service.wire(service.problem(409, problem="not_in_review")))
+    with pytest.raises(NotInReviewError):
+        callers().get_review(TICKET)
+
+
 def test_a_search_sends_its_filters_and_defaults(callers: Any, service: Any) -> None:
     callers().search(KbSearchRequest(query="fan", filters=KbFilters(doc_type="faq", error_code=["E102", "E103"])))
     assert msgspec.json.decode(service.seen[0].body) == {
@@ -73,9 +107,14 @@ def test_a_search_sends_its_filters_and_defaults(callers: Any, service: Any) -> 
 
 @pytest.mark.parametrize("ticket_id", ["", ".", "..", "a/b", "a?b", "a#b", "a b", "tkt_é", "a%2fb", "tkt_1\n"])
 def test_what_is_no_id_never_gets_into_a_path(callers: Any, service: Any, ticket_id: str) -> None:
-    for method in ("get_ticket", "get_solution", "itsm_get_ticket", "itsm_get_solution", "wait_for_solution"):
+    taking_an_id = [name for name, signature in methods(Client).items() if "ticket_id" in signature.parameters]
+    bodies: dict[str, list[Any]] = {
+        "send_feedback": [FeedbackRequest(rating=1, resolved=False)],
+        "review_ticket": [ReviewRequest(decision="APPROVE")],
+    }
+    for method in set(taking_an_id) - {"stream_solution"}:
         with pytest.raises(ValueError, match="not the id"):
-            getattr(callers(), method)(ticket_id)
+            getattr(callers(), method)(ticket_id, *bodies.get(method, []))
     with pytest.raises(ValueError, match="not the id"):
         callers().told("stream_solution", ticket_id)
     assert not service.seen

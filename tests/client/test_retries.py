@@ -22,6 +22,7 @@ from energy_support_client import (
     UnavailableError,
 )
 from energy_support_client.retries import Attempts, retry_after
+from energy_support_client.types import FeedbackRequest, ReviewRequest
 
 TICKET = "tkt_0123456789ab"
 
@@ -179,6 +180,45 @@ def test_the_search_is_tried_again_too(callers: Any, service: Any, search_reques
     service.then_status(503).then_reset(after=True)
     assert callers().search(search_request).query == search_request.query
     assert len(service.seen) == 3
+
+
+def feedback(client: Any) -> Any:
+    return client.send_feedback(TICKET, FeedbackRequest(rating=4, resolved=True))
+
+
+def review(client: Any) -> Any:
+    return client.review_ticket(TICKET, ReviewRequest(decision="APPROVE"))
+
+
+@pytest.mark.parametrize("call", [feedback, review])
+def test_what_counts_twice_is_tried_again_where_nothing_was_accepted(callers: Any, service: Any, call: Any) -> None:
+    service.then_status(503).then_status(429)
+    call(callers())
+    assert len(service.rated) + len(service.reviewed) == 1
+    assert len(service.seen) == 3
+
+
+@pytest.mark.parametrize("call", [feedback, review])
+def test_what_counts_twice_is_not_tried_again_where_it_may_have_been_done(
+    callers: Any, service: Any, call: Any
+) -> None:
+    for fault in (service.then_reset, lambda **options: service.then_status(502, **options)):
+        service.reset()
+        fault(after=True)
+        with pytest.raises((NoAnswerError, UnavailableError)) as caught:
+            call(callers())
+        assert not caught.value.nothing_done
+        assert len(service.seen) == 1
+
+
+def test_without_a_connection_nothing_was_done(callers: Any, clock: Any) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        with pytest.raises(NoAnswerError) as caught:
+            feedback(callers(url=url, retries=RetryPolicy(attempts=3)))
+    assert caught.value.nothing_done
+    assert len(clock.sleeps) == 2
 
 
 def test_one_attempt_means_no_retry(callers: Any, service: Any) -> None:

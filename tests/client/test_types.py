@@ -22,7 +22,8 @@ STRUCTS = {
     name: value for name, value in vars(types).items() if isinstance(value, type) and issubclass(value, msgspec.Struct)
 }
 STRUCTS.pop("Struct")
-ANSWERS = [route.answer.type for route in routes.ROUTES] + [contract.Problem]
+ANSWERS = [route.answer.type for route in routes.ROUTES if route.answer.type is not None]
+ANSWERS = [*dict.fromkeys(ANSWERS), contract.Problem, *contract.STREAM_EVENTS.values()]
 
 
 def described(schema: Any) -> Any:
@@ -47,6 +48,13 @@ def test_every_type_of_the_routes_is_there() -> None:
     assert wanted <= STRUCTS.keys()
     constants = {value for value in vars(types).values() if isinstance(value, types.Route)}
     assert constants == {types.Route(route.method, route.path) for route in routes.ROUTES}
+
+
+def test_every_event_of_a_stream_is_there() -> None:
+    assert {name: type_.__name__ for name, type_ in types.STREAM_EVENTS.items()} == {
+        name: type_.__name__ for name, type_ in contract.STREAM_EVENTS.items()
+    }
+    assert set(get_args(types.StreamEvent)) == set(types.STREAM_EVENTS.values())
 
 
 def test_sets_of_values_are_closed_for_type_checkers() -> None:

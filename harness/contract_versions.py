@@ -1,0 +1,83 @@
+"""Versions of the published contract: the one that the code makes now, and those that were committed."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harness import contract_changes, published_contract
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.contract_changes import Change, Document
+
+MAIN = ("main", "origin/main")
+"""Where what is published stands, by the first of these names that git knows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The contract of now against one that was committed."""
+
+    against: str
+    """What it is compared with, as it was asked for."""
+    commit: str
+    published: bool
+    """Whether there was a contract then; without one nothing is new, and nothing can break."""
+    changes: tuple[Change, ...]
+
+    @property
+    def breaking(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.breaking)
+
+
+def compare(root: Path, against: str | None = None) -> Comparison:
+    """What the sources in ``root`` change; without ``against``, since their branch left the main one.
+
+    Raises:
+        HarnessError: git cannot tell.
+    """
+    commit = _commit(root, against) if against else _branching_point(root)
+    before = _committed(root, commit)
+    return Comparison(
+        against=against or MAIN[0],
+        commit=commit,
+        published=before is not None,
+        changes=contract_changes.changes(before, published_contract.published()) if before is not None else (),
+    )
+
+
+def _branching_point(root: Path) -> str:
+    for name in MAIN:
+        if point := _git(root, "merge-base", "HEAD", name):
+            return point
+    return _commit(root, "HEAD")
+
+
+def _commit(root: Path, name: str) -> str:
+    # The last argument is a name whatever it begins with.
+    commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if commit is None:
+        raise HarnessError(
+            f"git knows no commit {name} here.", "Give --against a commit, a branch or a tag that is in this clone."
+        )
+    return commit
+
+
+def _committed(root: Path, commit: str) -> Document | None:
+    text = _git(root, "show", f"{commit}:{published_contract.PATH}")
+    return None if text is None else msgspec.json.decode(text, type=dict[str, object])
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    """What git says; None if it has nothing to say."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise HarnessError("There is no git, which knows what was published.", "Install git.") from error
+    return done.stdout.strip() if done.returncode == 0 else None
