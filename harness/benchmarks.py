@@ -21,7 +21,16 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from components.bundling import bundle
-from harness import demonstration, import_budget, knowledge_base, many_tickets, stack_file
+from harness import (
+    demonstration,
+    import_budget,
+    knowledge_base,
+    many_tickets,
+    overhead,
+    stack_file,
+    stream_timing,
+    tickets,
+)
 from harness.progress import Silent
 from harness.search_modes import MODES
 
@@ -56,12 +65,12 @@ class Bench:
 
     def tickets(self, progress: Progress) -> Figure:
         """100 tickets, 10 at a time, to their end; then some with the production's batching window beside it."""
-        with self.stack.as_customer() as service:
-            answered = many_tickets.send(service, [demonstration.REQUEST] * TICKETS, AT_A_TIME, progress)
+        with self.stack.as_customer() as client:
+            answered = many_tickets.send(client, [demonstration.REQUEST] * TICKETS, AT_A_TIME, progress)
             with self._batching_window(
                 stack_file.read(self.stack.paths.root, PRODUCTION).functions.batching_window_seconds
             ):
-                beside = many_tickets.send(service, [demonstration.REQUEST] * TICKETS, AT_A_TIME, progress)
+                beside = many_tickets.send(client, [demonstration.REQUEST] * TICKETS, AT_A_TIME, progress)
         here, production = many_tickets.timing(answered), many_tickets.timing(beside)
         return Figure(
             row="tickets",
@@ -72,16 +81,16 @@ class Bench:
 
     def solution(self, progress: Progress) -> Figure:
         """GET solution through the gateway, warm, one caller."""
-        with self.stack.as_customer() as service:
-            ticket_id = service.answer(demonstration.REQUEST).ticket_id
+        with self.stack.as_customer() as client:
+            ticket_id = tickets.answer(client, demonstration.REQUEST).ticket_id
             for _ in range(WARM_UP_CALLS):
-                service.solution(ticket_id)
+                client.get_solution(ticket_id)
             title = "GET solution"
             progress.start(title, total=CALLS)
             taken: list[float] = []
             for _ in range(CALLS):
                 started = time.perf_counter()
-                service.solution(ticket_id)
+                client.get_solution(ticket_id)
                 taken.append(time.perf_counter() - started)
                 progress.advance(title)
             progress.finish(title)
@@ -97,6 +106,30 @@ class Bench:
                 "max": round(taken[-1], 4),
             },
             kept=p99 < 0.2,
+        )
+
+    def overhead(self, progress: Progress) -> Figure:
+        """What our handlers' work adds to a call of a function that does nothing."""
+        token = self.stack.id_token("customer", demonstration.CUSTOMER_ID)
+        measured = overhead.measure(self.stack, token, progress)
+        return Figure(
+            row="overhead",
+            promise="p50 of create_ticket at most 3 x, of get_ticket at most 2 x that of a function that does nothing",
+            measured={each.operation: {**msgspec.structs.asdict(each), "ratio": each.ratio} for each in measured},
+            kept=all(each.ratio <= overhead.LIMITS[each.operation] for each in measured),
+        )
+
+    def stream(self, progress: Progress) -> Figure:
+        """A solution as its reader sees it written, at the stand-in's pace of 50 chunks in 2 s."""
+        timing = stream_timing.measure(self.stack, progress)
+        return Figure(
+            row="stream",
+            promise="first chunk under 300 ms, largest gap under 150 ms, all chunks in order",
+            measured={"milliseconds": timing},
+            kept=timing.first_chunk < 300
+            and timing.largest_gap < 150
+            and timing.in_order
+            and timing.chunks == stream_timing.CHUNKS,
         )
 
     def search(self, _: Progress) -> Figure:
@@ -228,6 +261,8 @@ ROWS: Final[Mapping[str, Row]] = {
     "handler": Bench.handler,
     "search": Bench.search,
     "solution": Bench.solution,
+    "overhead": Bench.overhead,
+    "stream": Bench.stream,
     "tickets": Bench.tickets,
     "restart": Bench.restart,
 }
@@ -264,7 +299,7 @@ def _edited(file: Path, addition: str) -> Iterator[None]:
 def _harness(root: Path, local: Path, *arguments: str) -> bytes:
     """A command as a user runs it, from the sources in ``root``, on the stack in ``local``."""
     environment = dict(os.environ) | {
-        "PYTHONPATH": f"{root}{os.pathsep}{root / 'lambdas'}",
+        "PYTHONPATH": os.pathsep.join(str(folder) for folder in (root, root / "lambdas", root / "client")),
         "HARNESS_LOCAL_DIR": str(local),
     }
     done = subprocess.run(

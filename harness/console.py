@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from harness.engine import Run
     from harness.local_stack import StackStatus
+    from harness.parity import Summary
 
 T = TypeVar("T")
 
@@ -82,8 +83,8 @@ def show_changes(run: Run) -> None:
     table(f"{len(rows)} changes", ("", "type", "name", "because of"), rows)
 
 
-def show_status(state: StackStatus) -> None:
-    """Each service's health and address; for one that is not well, why."""
+def show_status(state: StackStatus, parity: Summary) -> None:
+    """Each service's health and address; for one that is not well, why. And how much of AWS all this shows."""
     colours = {"running": "green", "stopped": "dim"}
     rows = [
         (
@@ -99,6 +100,11 @@ def show_status(state: StackStatus) -> None:
         if service.why:
             out.print(f"\n[bold]{service.name}[/]: {escape(service.why)}")
     out.print(f"\nAPI: {state.api_url or 'nothing is deployed yet: run `make local`'}")
+    kinds, behaviours = (
+        ", ".join(f"{count} {level}" for level, count in counts.items())
+        for counts in (parity.resource_types, parity.behaviours)
+    )
+    out.print(f"Against AWS (docs/parity.md): resource types {kinds}; behaviours {behaviours}")
 
 
 def fault(message: str, mend: str) -> None:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Final
 from rich.markup import escape
 from rich.padding import Padding
 
-from harness import console
+from harness import console, tickets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.service import Service
-    from support import contract
+    from energy_support_client import Client, types
 
 CUSTOMER_ID: Final = "C1001"
 REQUEST: Final[Mapping[str, object]] = MappingProxyType(
@@ -31,24 +30,24 @@ REQUEST: Final[Mapping[str, object]] = MappingProxyType(
 """A CreateTicketRequest that the example documents answer."""
 
 
-def run(service: Service) -> None:
+def run(client: Client) -> None:
     """Send the ticket through API Gateway, tell each status as it comes, then show the solution."""
     console.out.print(f'\n[bold]A ticket[/]: "{REQUEST["symptom_text"]}"')
     started = time.monotonic()
-    created = service.create_ticket(REQUEST)
+    created = tickets.create(client, REQUEST)
     console.out.print(f"  {_seconds(started)}  accepted as {created.ticket_id}")
     status = ""
-    for change in service.watch(created.ticket_id, started=started, timeout=60):
+    for change in tickets.follow(client, created.ticket_id, started=started, timeout=60):
         status = change.status
         console.out.print(f"  {change.seconds:6.2f} s  {status}")
     if status == "READY":
         asked = time.monotonic()
-        solution = service.solution(created.ticket_id)
+        solution = client.get_solution(created.ticket_id)
         console.out.print(f"  {_seconds(started)}  solution read, in {1000 * (time.monotonic() - asked):.0f} ms\n")
         show_solution(solution)
 
 
-def show_solution(solution: contract.SolutionView) -> None:
+def show_solution(solution: types.SolutionView) -> None:
     """Text, steps and where each statement comes from."""
     console.out.print(Padding(escape(solution.text), (0, 0, 0, 2)))
     for number, step in enumerate(solution.steps, 1):

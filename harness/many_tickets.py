@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness import interrupts
+from harness import interrupts, tickets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from energy_support_client import Client
     from harness.progress import Progress
-    from harness.service import Answered, Service
+    from harness.tickets import Answered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Timing:
 
 
 def send(
-    service: Service,
+    client: Client,
     bodies: Sequence[Mapping[str, object]],
     concurrency: int,
     progress: Progress,
@@ -41,7 +42,7 @@ def send(
     progress.start(title, total=len(bodies))
 
     def one(body: Mapping[str, object]) -> Answered:
-        answered = service.answer(body, wait=wait, timeout=timeout)
+        answered = tickets.answer(client, body, wait=wait, timeout=timeout)
         progress.advance(title)
         return answered
 

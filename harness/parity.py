@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from harness import provider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 Level = Literal["real", "partly", "recorded", "not shown"]
 EXPLAINED: Final[dict[Level, str]] = {
@@ -31,14 +32,46 @@ BEHAVIOURS: Final = (
         name="IAM",
         level="real",
         sentence="Functions call with their own role's credentials and are denied what it does not grant. The launcher "
-        "closes three gaps of the emulator: loopback counts as TLS, task tokens are judged on their state machine, and "
-        "`events:source` is known.",
+        "closes gaps of the emulator: loopback counts as TLS, task tokens are judged on their state machine, and "
+        "`events:source` and `kms:EncryptionContext` are known.",
     ),
     Behaviour(
         name="Who may call a function",
         level="not shown",
         sentence="The emulator's gateway calls functions without asking their permissions; a graph test asserts one "
         "for each integration.",
+    ),
+    Behaviour(
+        name="Routes without a function",
+        level="partly",
+        sentence="Status and feedback: the emulator routes, authorizes and validates, then the front renders the "
+        "deployed templates (airspeed-ext, LocalStack's VTL engine) and calls with the integration's role. Of the "
+        "gateway's variables only what the developer guide documents is there; AWS's own engine was not asked.",
+    ),
+    Behaviour(
+        name="Streamed answers",
+        level="partly",
+        sentence="The deployed function runs under its own runtime loop, started through its wrapper as Lambda does, "
+        "and its chunks go out as they come. Not shown: AWS's buffers and bandwidth, the idle time-out, reserved "
+        "concurrency, memory limits. Here a function is told that the client hung up, on AWS it usually is not.",
+    ),
+    Behaviour(
+        name="Partners' usage plans",
+        level="partly",
+        sentence="Authorizer, usage key, rate, burst and quota are enforced; that the gateway remembers the "
+        "authorizer's answer for 300 s too. AWS counts best effort, over many hosts.",
+    ),
+    Behaviour(
+        name="Gateway cache of GET solution",
+        level="recorded",
+        sentence="The emulator caches nothing. A graph test asserts the key (Authorization, ticket) and the settings; "
+        "that AWS keeps callers apart by it cannot be shown here.",
+    ),
+    Behaviour(
+        name="CORS with several origins",
+        level="partly",
+        sentence="The emulator sends templates of MOCK integrations unrendered, so preflights name the first origin "
+        "only; the template is rendered in a test.",
     ),
     Behaviour(
         name="Runtime and processor",
@@ -116,6 +149,24 @@ BEHAVIOURS: Final = (
         "and tickets since the last clean stop are gone.",
     ),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """How many of each there are, by level."""
+
+    behaviours: Mapping[Level, int]
+    resource_types: Mapping[Level, int]
+
+
+def summary() -> Summary:
+    """The table in figures."""
+    kinds = Counter(kind.level for kind in provider.parity())
+    behaviours = Counter(row.level for row in BEHAVIOURS)
+    return Summary(
+        behaviours={level: behaviours[level] for level in EXPLAINED},
+        resource_types={level: kinds[level] for level in EXPLAINED if kinds[level]},
+    )
 
 
 def document() -> str:

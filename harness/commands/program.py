@@ -6,8 +6,9 @@ import time
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from harness import console, generated
+from harness import console, contract_versions, generated
 from harness.console import Json
 from harness.local_stack import LocalStack, make_bundles
 from harness.paths import REPOSITORY
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command("preview")(preview)
     app.command("bundle")(bundles)
     app.command("docs")(docs)
+    app.command("contract")(contract)
 
 
 def preview(*, stack: Stack = "local", json: Json = False) -> None:
@@ -69,8 +71,44 @@ def bundles(*, stack: Stack = "local", json: Json = False) -> None:
 
 def docs(*, json: Json = False) -> None:
     """Write the documents that are made from the code; `make test` fails when one is stale."""
+    changes = generated.contract_changed(REPOSITORY)
     written = generated.write(REPOSITORY)
     if json:
-        console.print_json({"written": written})
+        console.print_json({"written": written, "contract": changes})
+        return
+    console.out.print(f"Written: {', '.join(written)}." if written else "Nothing was stale.")
+    if changes:
+        console.out.print(f"The contract changed:\n{escape(generated.told(changes))}", soft_wrap=True)
+
+
+def contract(
+    *,
+    against: Annotated[
+        str | None, typer.Option(help="A commit, branch or tag; where this branch left main if not given.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """What the sources change in the API since another version; exit code 1 if a change breaks callers."""
+    found = contract_versions.compare(REPOSITORY, against)
+    if json:
+        console.print_json(found)
+    elif not found.published:
+        console.out.print(f"Nothing was published in {found.against} ({found.commit[:12]}): nothing can break.")
+    elif not found.changes:
+        console.out.print(f"The contract is that of {found.against} ({found.commit[:12]}).")
     else:
-        console.out.print(f"Written: {', '.join(written)}." if written else "Nothing was stale.")
+        console.table(
+            f"{len(found.changes)} changes since {found.against} ({found.commit[:12]}), {len(found.breaking)} breaking",
+            ("", "where", "what", "met by"),
+            [
+                (
+                    "[red]breaking[/]" if change.breaking else "",
+                    escape(change.place),
+                    escape(change.sentence),
+                    escape(", ".join(change.operations)),
+                )
+                for change in found.changes
+            ],
+        )
+    if found.breaking:
+        raise typer.Exit(1)

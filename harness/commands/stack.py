@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harness import console, demonstration
+from harness import console, demonstration, parity
 from harness.console import Json
 from harness.local_stack import Deployed, LocalStack
 from harness.paths import REPOSITORY
@@ -30,8 +30,8 @@ def local() -> None:
     stack = LocalStack()
     deployed = _bring_up(stack, json=False)
     _show_created(deployed)
-    with stack.as_customer() as service:
-        demonstration.run(service)
+    with stack.as_customer() as client:
+        demonstration.run(client)
     console.out.print(
         f"\n[bold green]The stack is up[/] after {time.monotonic() - started:.0f} s, at {deployed.outputs.api_url}\n"
         "  .venv/bin/harness ticket create --wait --symptom '…'   send another ticket\n"
@@ -74,9 +74,9 @@ def status(*, json: Json = False) -> None:
     """Health, addresses and logs of the local services; if one died, which and why."""
     state = LocalStack().status()
     if json:
-        console.print_json(state)
+        console.print_json({"services": state.services, "api_url": state.api_url, "parity": parity.summary()})
     else:
-        console.show_status(state)
+        console.show_status(state, parity.summary())
     if not state.healthy:
         raise typer.Exit(1)
 

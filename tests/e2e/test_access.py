@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import httpx
 import pytest
 
-from harness.service import SignIn
+from harness.sign_in import SignIn
+from support.routes import ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,10 +19,20 @@ if TYPE_CHECKING:
     from types_boto3_cognito_idp import CognitoIdentityProviderClient
 
     from harness.local_stack import LocalStack, Outputs
-    from harness.service import Service
-    from tests.e2e.conftest import Eventually, MakeService, Problem
+    from tests.e2e.conftest import Caller, Eventually, MakeCaller, Problem
 
-ROUTES = [("GET", "tickets"), ("GET", "tickets/tkt_0"), ("GET", "tickets/tkt_0/solution"), ("POST", "kb/search")]
+EVERY_ROUTE = [(route.method, route.path.lstrip("/").replace("{id}", "tkt_0")) for route in ROUTES]
+WITH_A_FUNCTION = [
+    ("GET", "tickets"),
+    ("GET", "tickets/tkt_0"),
+    ("GET", "tickets/tkt_0/solution"),
+    ("GET", "tickets/tkt_0/solution/stream"),
+    ("GET", "tickets/tkt_0/review"),
+    ("POST", "tickets/tkt_0/review"),
+    ("POST", "kb/search"),
+]
+"""Routes of users whose function sees who calls."""
+BODIES = {"kb/search": {"query": "cavo"}, "tickets/tkt_0/review": {"decision": "APPROVE"}}
 
 
 # --- tokens
@@ -49,19 +60,22 @@ def _encoded(part: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
 
 
-@pytest.mark.parametrize(("method", "path"), [*ROUTES, ("POST", "tickets")])
+@pytest.mark.parametrize(("method", "path"), EVERY_ROUTE)
 def test_without_a_token_no_route_answers(anybody: httpx.Client, problem: Problem, method: str, path: str) -> None:
     problem(anybody.request(method, path), httpx.codes.UNAUTHORIZED)
 
 
-@pytest.mark.parametrize("token", ["x", "x.y.z", "null", "Basic dXNlcjpwYXNz", "a" * 5_000])
-def test_garbage_is_no_token(with_token: MakeService, problem: Problem, token: str) -> None:
-    problem(with_token(token).request("GET", "tickets"), httpx.codes.UNAUTHORIZED)
+@pytest.mark.parametrize(
+    "path", ["tickets", "tickets/tkt_0/status", "tickets/tkt_0/solution/stream", "itsm/tickets/tkt_0"]
+)
+@pytest.mark.parametrize("token", ["x", "x.y.z", "x:y:z", "null", "Basic dXNlcjpwYXNz", "a" * 5_000])
+def test_garbage_is_no_token(with_token: MakeCaller, problem: Problem, token: str, path: str) -> None:
+    problem(with_token(token).request("GET", path), httpx.codes.UNAUTHORIZED)
 
 
 @pytest.mark.parametrize("change", [forged, promoted, unsigned])
 def test_a_changed_token_is_no_token(
-    sign_in: SignIn, with_token: MakeService, problem: Problem, change: Callable[[str], str]
+    sign_in: SignIn, with_token: MakeCaller, problem: Problem, change: Callable[[str], str]
 ) -> None:
     token = sign_in.id_token("customer", "C3003")
 
@@ -90,7 +104,7 @@ def hasty(cognito: CognitoIdentityProviderClient, outputs: Outputs) -> Iterator[
 
 
 def test_an_expired_token_is_no_token(
-    hasty: SignIn, with_token: MakeService, problem: Problem, eventually: Eventually
+    hasty: SignIn, with_token: MakeCaller, problem: Problem, eventually: Eventually
 ) -> None:
     service = with_token(hasty.id_token("customer", "C3003"))
     expired = eventually(
@@ -101,7 +115,7 @@ def test_an_expired_token_is_no_token(
 
 
 def test_a_token_of_another_user_pool_is_no_token(
-    cognito: CognitoIdentityProviderClient, with_token: MakeService, problem: Problem
+    cognito: CognitoIdentityProviderClient, with_token: MakeCaller, problem: Problem
 ) -> None:
     schema: Any = [{"Name": "customer_id", "AttributeDataType": "String", "Mutable": True}]
     pool = cognito.create_user_pool(PoolName=f"e2e-{secrets.token_hex(8)}", Schema=schema)["UserPool"]["Id"]
@@ -117,7 +131,7 @@ def test_a_token_of_another_user_pool_is_no_token(
 
 
 def test_an_access_token_names_no_customer_and_so_is_refused(
-    sign_in: SignIn, with_token: MakeService, problem: Problem
+    sign_in: SignIn, with_token: MakeCaller, problem: Problem
 ) -> None:
     response = with_token(sign_in.tokens("customer", "C3003")["AccessToken"]).request("GET", "tickets")
 
@@ -129,12 +143,13 @@ def test_an_access_token_names_no_customer_and_so_is_refused(
 # --- groups
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize(("method", "path"), WITH_A_FUNCTION)
 def test_a_user_of_no_group_may_do_nothing(
-    sign_in: SignIn, with_token: MakeService, problem: Problem, method: str, path: str
+    sign_in: SignIn, with_token: MakeCaller, problem: Problem, method: str, path: str
 ) -> None:
+    """Where a template answers, such a user is told what strangers are: see test_status.py and test_feedback.py."""
     service = with_token(sign_in.tokens(None, "C1001")["IdToken"])
-    body = {"json": {"query": "cavo"}} if method == "POST" else {}
+    body = {"json": BODIES[path]} if method == "POST" else {}
 
     problem(service.request(method, path, **body), httpx.codes.FORBIDDEN)
 
@@ -142,7 +157,7 @@ def test_a_user_of_no_group_may_do_nothing(
 @pytest.mark.parametrize("group", [None, "operator"])
 def test_only_customers_open_tickets(
     sign_in: SignIn,
-    with_token: MakeService,
+    with_token: MakeCaller,
     problem: Problem,
     request_body: dict[str, Any],
     group: Literal["operator"] | None,
@@ -152,7 +167,7 @@ def test_only_customers_open_tickets(
     problem(service.request("POST", "tickets", json=request_body), httpx.codes.FORBIDDEN)
 
 
-def test_a_customer_without_a_number_sees_nothing(sign_in: SignIn, with_token: MakeService, problem: Problem) -> None:
+def test_a_customer_without_a_number_sees_nothing(sign_in: SignIn, with_token: MakeCaller, problem: Problem) -> None:
     problem(with_token(sign_in.id_token("customer")).request("GET", "tickets"), httpx.codes.FORBIDDEN)
 
 
@@ -167,7 +182,7 @@ def test_nobody_can_make_themselves_another_customer(cognito: CognitoIdentityPro
 
 
 def test_an_operator_lists_the_tickets_of_the_customer_it_names(
-    customer: Service, operator: Service, request_body: dict[str, Any]
+    customer: Caller, operator: Caller, request_body: dict[str, Any]
 ) -> None:
     ticket_id = customer.create_ticket(request_body).ticket_id
     listed = operator.request("GET", "tickets", params={"customer_id": request_body["customer"]["id"], "limit": 100})
@@ -175,7 +190,7 @@ def test_an_operator_lists_the_tickets_of_the_customer_it_names(
     assert ticket_id in {ticket["ticket_id"] for ticket in listed.json()["tickets"]}
 
 
-def test_an_operator_must_name_a_customer(operator: Service, problem: Problem) -> None:
+def test_an_operator_must_name_a_customer(operator: Caller, problem: Problem) -> None:
     told = problem(operator.request("GET", "tickets"), httpx.codes.BAD_REQUEST)
 
     assert isinstance(told.errors, list)
@@ -183,7 +198,7 @@ def test_an_operator_must_name_a_customer(operator: Service, problem: Problem) -
 
 
 def test_a_customer_lists_itself_and_nobody_else(
-    customer: Service, other_customer: Service, problem: Problem, request_body: dict[str, Any]
+    customer: Caller, other_customer: Caller, problem: Problem, request_body: dict[str, Any]
 ) -> None:
     own = request_body["customer"]["id"]
     ticket_id = customer.create_ticket(request_body).ticket_id

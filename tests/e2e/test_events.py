@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from energy_support_client import types
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,8 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
     from harness.local_stack import LocalStack
-    from harness.service import Service
-    from tests.e2e.conftest import Bedrock, Eventually
+    from tests.e2e.conftest import Bedrock, Caller, Eventually
 
 BUS = "support-local-events"
 SOURCE = "ai-service.tickets"
@@ -70,7 +71,7 @@ def listener(stack: LocalStack) -> Iterator[Listener]:
 
 
 def test_a_ticket_that_is_solved_is_told_twice_and_its_customer_never(
-    customer: Service, listener: Listener, eventually: Eventually, request_body: dict[str, Any], word: str
+    customer: Caller, listener: Listener, eventually: Eventually, request_body: dict[str, Any], word: str
 ) -> None:
     person = request_body["customer"] | {"name": f"Zaira {word}", "contact_email": f"{word}@example.com"}
     ticket_id = customer.answer(request_body | {"customer": person}).ticket_id
@@ -89,7 +90,7 @@ def test_a_ticket_that_is_solved_is_told_twice_and_its_customer_never(
 
 
 def test_a_ticket_that_failed_is_told_with_its_reason(
-    customer: Service, bedrock: Bedrock, listener: Listener, eventually: Eventually, request_body: dict[str, Any]
+    customer: Caller, bedrock: Bedrock, listener: Listener, eventually: Eventually, request_body: dict[str, Any]
 ) -> None:
     bedrock.fail("Converse", "AccessDeniedException")
     ticket_id = customer.answer(request_body).ticket_id
@@ -100,10 +101,41 @@ def test_a_ticket_that_failed_is_told_with_its_reason(
 
 
 def test_a_ticket_that_needs_a_person_is_told(
-    customer: Service, listener: Listener, eventually: Eventually, request_body: dict[str, Any]
+    customer: Caller, listener: Listener, eventually: Eventually, request_body: dict[str, Any]
 ) -> None:
     unheard_of = {"symptom_text": "Quanto costa una bicicletta usata?", "error_code": "E999"}
     ticket_id = customer.answer(request_body | unheard_of).ticket_id
     _, review = eventually(lambda: heard if len(heard := listener.heard(ticket_id)) == 2 else None)
 
     assert (review["detail-type"], review["detail"]["status"]) == ("ReviewNeeded", "NEEDS_REVIEW")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [
+        (types.ReviewRequest(decision="APPROVE"), ("SolutionReady", "READY", None)),
+        (types.ReviewRequest(decision="EDIT", text="Spegnere la colonnina."), ("SolutionReady", "READY", None)),
+        (types.ReviewRequest(decision="REJECT"), ("TicketFailed", "FAILED", "REJECTED")),
+    ],
+    ids=["approved", "edited", "rejected"],
+)
+def test_a_verdict_on_a_ticket_is_told_and_who_gave_it_never(
+    customer: Caller,
+    operator: Caller,
+    bedrock: Bedrock,
+    listener: Listener,
+    eventually: Eventually,
+    request_body: dict[str, Any],
+    verdict: types.ReviewRequest,
+    told: tuple[str, str, str | None],
+) -> None:
+    bedrock.behave("Converse", quotes="invented")
+    ticket_id = customer.answer(request_body).ticket_id
+    operator.client.review_ticket(ticket_id, verdict)
+    *_, review, settled = eventually(lambda: heard if len(heard := listener.heard(ticket_id)) == 3 else None)
+
+    assert (review["detail-type"], review["detail"]["status"]) == ("ReviewNeeded", "NEEDS_REVIEW")
+    detail = settled["detail"]
+    assert (settled["detail-type"], detail["status"], detail.get("failure_code")) == told
+    assert review["detail"]["event_id"] != detail["event_id"]
+    assert not {"reviewed_by", "operator", "text"} & set(detail)

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
     from harness.local_stack import LocalStack, Outputs
-    from harness.service import Service
-    from tests.e2e.conftest import Bedrock, Eventually, Problem
+    from tests.e2e.conftest import Bedrock, Caller, Eventually, Problem
 
 WRITE, EMBED = "Converse", "InvokeModel"
 BACK_OFF = 5
@@ -38,7 +37,7 @@ BACK_OFF = 5
     ],
 )
 def test_an_error_that_no_retry_mends_fails_the_ticket_at_once_and_says_why(
-    customer: Service, bedrock: Bedrock, problem: Problem, request_body: dict[str, Any], error: str, code: str
+    customer: Caller, bedrock: Bedrock, problem: Problem, request_body: dict[str, Any], error: str, code: str
 ) -> None:
     bedrock.fail(WRITE, error, count=10)
     answered = customer.answer(request_body)
@@ -62,7 +61,7 @@ def test_an_error_that_no_retry_mends_fails_the_ticket_at_once_and_says_why(
     [(WRITE, "ThrottlingException", 1), (EMBED, "ServiceUnavailableException", 2)],
 )
 def test_an_error_that_passes_only_delays_the_ticket(
-    customer: Service, bedrock: Bedrock, request_body: dict[str, Any], operation: str, error: str, count: int
+    customer: Caller, bedrock: Bedrock, request_body: dict[str, Any], operation: str, error: str, count: int
 ) -> None:
     bedrock.fail(operation, error, count=count)
     answered = customer.answer(request_body)
@@ -74,7 +73,7 @@ def test_an_error_that_passes_only_delays_the_ticket(
 
 
 def test_a_solution_in_the_making_is_worth_asking_for_later(
-    customer: Service, bedrock: Bedrock, problem: Problem, eventually: Eventually, request_body: dict[str, Any]
+    customer: Caller, bedrock: Bedrock, problem: Problem, eventually: Eventually, request_body: dict[str, Any]
 ) -> None:
     bedrock.delay(WRITE, 2)
     ticket_id = customer.create_ticket(request_body).ticket_id
@@ -90,7 +89,7 @@ def test_a_solution_in_the_making_is_worth_asking_for_later(
 
 
 def test_without_a_passage_that_helps_a_person_is_asked_and_nothing_is_invented(
-    customer: Service, bedrock: Bedrock, problem: Problem, request_body: dict[str, Any]
+    customer: Caller, bedrock: Bedrock, problem: Problem, request_body: dict[str, Any]
 ) -> None:
     unheard_of = "Quanto costa una bicicletta usata e dove si comprano i biglietti del treno?"
     answered = customer.answer(request_body | {"symptom_text": f"{unheard_of} {bedrock.word}", "error_code": "E999"})
@@ -102,7 +101,7 @@ def test_without_a_passage_that_helps_a_person_is_asked_and_nothing_is_invented(
     assert int(refused.headers["Retry-After"]) > 0
 
 
-def test_a_symptom_that_says_nothing_is_for_a_person_too(customer: Service, request_body: dict[str, Any]) -> None:
+def test_a_symptom_that_says_nothing_is_for_a_person_too(customer: Caller, request_body: dict[str, Any]) -> None:
     assert customer.answer(request_body | {"symptom_text": "??? ??? ???"}).status == "NEEDS_REVIEW"
 
 

@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from harness.service import Service
-    from tests.e2e.conftest import Problem
+    from tests.e2e.conftest import Caller, Problem
 
 PAGE, FOREIGN_PAGE = "http://localhost:3000", "https://evil.example"
 """An origin of the stack's allow list, and one that is not."""
@@ -23,17 +22,25 @@ PAGE, FOREIGN_PAGE = "http://localhost:3000", "https://evil.example"
     "content_type",
     ["text/plain", "application/x-www-form-urlencoded", "application/xml", "application/json; charset=utf-16", None],
 )
-@pytest.mark.parametrize("path", ["tickets", "kb/search"])
+@pytest.mark.parametrize("path", ["tickets", "kb/search", "tickets/tkt_0/review"])
 def test_a_body_of_another_media_type_is_refused_even_if_it_is_json(
-    customer: Service, problem: Problem, request_body: dict[str, Any], path: str, content_type: str | None
+    customer: Caller,
+    operator: Caller,
+    problem: Problem,
+    request_body: dict[str, Any],
+    path: str,
+    content_type: str | None,
 ) -> None:
-    body = json.dumps(request_body if path == "tickets" else {"query": "cavo"})
+    """By the function; what the gateway refuses for itself is in test_status.py and test_feedback.py."""
+    bodies = {"tickets": request_body, "kb/search": {"query": "cavo"}, "tickets/tkt_0/review": {"decision": "REJECT"}}
+    caller = operator if path.endswith("/review") else customer
     headers = {"Content-Type": content_type} if content_type else {}
 
-    problem(customer.request("POST", path, content=body, headers=headers), httpx.codes.UNSUPPORTED_MEDIA_TYPE)
+    refused = caller.request("POST", path, content=json.dumps(bodies[path]), headers=headers)
+    problem(refused, httpx.codes.UNSUPPORTED_MEDIA_TYPE)
 
 
-def test_a_body_may_name_its_character_set(customer: Service, request_body: dict[str, Any]) -> None:
+def test_a_body_may_name_its_character_set(customer: Caller, request_body: dict[str, Any]) -> None:
     headers = {"Content-Type": 'Application/JSON; charset="UTF-8"'}
     response = customer.request("POST", "tickets", content=json.dumps(request_body), headers=headers)
 
@@ -69,9 +76,9 @@ def test_a_body_may_name_its_character_set(customer: Service, request_body: dict
         "huge",
     ],
 )
-@pytest.mark.parametrize("path", ["tickets", "kb/search"])
+@pytest.mark.parametrize("path", ["tickets", "kb/search", "tickets/tkt_0/feedback", "tickets/tkt_0/review"])
 def test_a_body_that_is_not_as_the_contract_says_is_a_problem(
-    customer: Service, problem: Problem, path: str, content: bytes
+    customer: Caller, problem: Problem, path: str, content: bytes
 ) -> None:
     response = customer.request("POST", path, content=content, headers={"Content-Type": "application/json"})
 
@@ -94,7 +101,7 @@ def test_a_body_that_is_not_as_the_contract_says_is_a_problem(
     ],
     ids=str,
 )
-def test_an_invalid_search_is_a_problem(customer: Service, problem: Problem, change: dict[str, object]) -> None:
+def test_an_invalid_search_is_a_problem(customer: Caller, problem: Problem, change: dict[str, object]) -> None:
     response = customer.request("POST", "kb/search", json={"query": "cavo"} | change)
 
     problem(response, httpx.codes.BAD_REQUEST)
@@ -107,14 +114,14 @@ def test_an_invalid_search_is_a_problem(customer: Service, problem: Problem, cha
     ("name", "value"),
     [("limit", "0"), ("limit", "101"), ("limit", "many"), ("cursor", "made-up"), ("customer_id", "1001")],
 )
-def test_an_invalid_parameter_is_named(customer: Service, problem: Problem, name: str, value: str) -> None:
+def test_an_invalid_parameter_is_named(customer: Caller, problem: Problem, name: str, value: str) -> None:
     told = problem(customer.request("GET", "tickets", params={name: value}), httpx.codes.BAD_REQUEST)
 
     assert isinstance(told.errors, list)
     assert [fault.path for fault in told.errors] == [name]
 
 
-def test_an_invalid_idempotency_key_is_named(customer: Service, problem: Problem, request_body: dict[str, Any]) -> None:
+def test_an_invalid_idempotency_key_is_named(customer: Caller, problem: Problem, request_body: dict[str, Any]) -> None:
     response = customer.request("POST", "tickets", json=request_body, headers={"Idempotency-Key": "k" * 129})
     told = problem(response, httpx.codes.BAD_REQUEST)
 
@@ -125,15 +132,29 @@ def test_an_invalid_idempotency_key_is_named(customer: Service, problem: Problem
 @pytest.mark.parametrize(
     "path", ["tickets/tkt_0", "tickets/tkt_" + "f" * 24, "tickets/%2e%2e%2fkb", "tickets/tkt_%00", "tickets/*"]
 )
-def test_what_no_ticket_can_be_called_is_not_found(customer: Service, problem: Problem, path: str) -> None:
+def test_what_no_ticket_can_be_called_is_not_found(customer: Caller, problem: Problem, path: str) -> None:
     problem(customer.request("GET", path), httpx.codes.NOT_FOUND)
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "nothing"), ("DELETE", "tickets"), ("PUT", "tickets/tkt_0"), ("GET", "kb/search")]
+    ("method", "path"),
+    [
+        ("GET", "nothing"),
+        ("DELETE", "tickets"),
+        ("PUT", "tickets/tkt_0"),
+        ("GET", "kb/search"),
+        ("POST", "tickets/tkt_0/status"),
+        ("POST", "tickets/tkt_0/solution/stream"),
+        ("GET", "tickets/tkt_0/feedback"),
+        ("DELETE", "tickets/tkt_0/review"),
+        ("GET", "tickets/tkt_0/solution/stream/more"),
+        ("GET", "itsm"),
+        ("GET", "itsm/tickets"),
+        ("GET", "itsm/tickets/tkt_0/status"),
+    ],
 )
 def test_an_unknown_path_or_method_is_a_problem(
-    customer: Service, anybody: httpx.Client, problem: Problem, method: str, path: str
+    customer: Caller, anybody: httpx.Client, problem: Problem, method: str, path: str
 ) -> None:
     problem(customer.request(method, path), httpx.codes.NOT_FOUND)
     problem(anybody.request(method, path), httpx.codes.NOT_FOUND)
@@ -147,7 +168,11 @@ def test_an_unknown_path_or_method_is_a_problem(
     [
         ("tickets", {"GET", "POST"}),
         ("tickets/tkt_0", {"GET"}),
+        ("tickets/tkt_0/status", {"GET"}),
         ("tickets/tkt_0/solution", {"GET"}),
+        ("tickets/tkt_0/solution/stream", {"GET"}),
+        ("tickets/tkt_0/feedback", {"POST"}),
+        ("tickets/tkt_0/review", {"GET", "POST"}),
         ("kb/search", {"POST"}),
     ],
 )
@@ -163,14 +188,29 @@ def test_a_preflight_needs_no_token_and_tells_what_may_be_sent(
     assert _listed(response, "Access-Control-Allow-Headers") >= {"Authorization", "Content-Type", "Idempotency-Key"}
 
 
+@pytest.mark.parametrize("path", ["itsm/tickets", "itsm/tickets/tkt_0", "itsm/tickets/tkt_0/solution"])
+def test_the_partners_routes_are_for_no_web_page(anybody: httpx.Client, problem: Problem, path: str) -> None:
+    headers = {"Origin": PAGE, "Access-Control-Request-Method": "GET"}
+
+    problem(anybody.options(path, headers=headers), httpx.codes.NOT_FOUND)
+
+
 @pytest.mark.parametrize("origin", [PAGE, FOREIGN_PAGE])
 def test_only_pages_of_the_allow_list_may_read_answers(
-    customer: Service, anybody: httpx.Client, request_body: dict[str, Any], origin: str
+    customer: Caller, anybody: httpx.Client, request_body: dict[str, Any], origin: str
 ) -> None:
-    """Whether a function answers, or the gateway for it: accepted, refused, and sent away at the door."""
+    """Whether a function answers, a template, or the gateway: accepted, refused, and sent away at the door."""
     headers = {"Origin": origin}
+    accepted = customer.request("POST", "tickets", json=request_body, headers=headers)
+    path, rating = f"tickets/{accepted.json()['ticket_id']}", {"rating": 5, "resolved": True}
     answers = [
-        customer.request("POST", "tickets", json=request_body, headers=headers),
+        accepted,
+        customer.request("GET", f"{path}/status", headers=headers),
+        customer.request("GET", "tickets/tkt_0/status", headers=headers),
+        customer.request("POST", f"{path}/feedback", json=rating, headers=headers),
+        customer.request("POST", f"{path}/feedback", json={}, headers=headers),
+        customer.request("GET", f"{path}/review", headers=headers),
+        customer.request("GET", "tickets/tkt_0/solution/stream", headers=headers),
         customer.request("GET", "tickets/tkt_0", headers=headers),
         customer.request("POST", "tickets", json={}, headers=headers),
         anybody.get("tickets", headers=headers),
@@ -178,7 +218,9 @@ def test_only_pages_of_the_allow_list_may_read_answers(
         anybody.options("tickets", headers=headers | {"Access-Control-Request-Method": "GET"}),
     ]
 
-    assert [answer.status_code for answer in answers] == [202, 404, 400, 401, 404, 204]
+    assert [answer.status_code for answer in answers] == [
+        202, 200, 404, 202, 400, 403, 404, 404, 400, 401, 404, 204,
+    ]  # fmt: skip
     for answer in answers:
         # The gateway's own answers name the allowed page to everyone: a browser then keeps them from all others.
         named = answer.headers.get("Access-Control-Allow-Origin")
@@ -187,17 +229,27 @@ def test_only_pages_of_the_allow_list_may_read_answers(
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
-def test_a_page_may_read_where_its_ticket_is(customer: Service, request_body: dict[str, Any]) -> None:
+def test_a_page_may_read_where_its_ticket_is(customer: Caller, request_body: dict[str, Any]) -> None:
     response = customer.request("POST", "tickets", json=request_body, headers={"Origin": PAGE})
 
     assert _listed(response, "Access-Control-Expose-Headers") >= {"Location", "Retry-After"}
 
 
-def test_nothing_that_is_answered_may_be_kept(customer: Service, anybody: httpx.Client) -> None:
+def test_nothing_that_is_answered_may_be_kept(
+    customer: Caller, operator: Caller, anybody: httpx.Client, request_body: dict[str, Any]
+) -> None:
+    path = f"tickets/{customer.answer(request_body).ticket_id}"
+    shown = [customer.request("GET", f"{path}{rest}") for rest in ("", "/status", "/solution", "/solution/stream")]
+    assert [response.status_code for response in shown] == [httpx.codes.OK] * 4
     for response in (
+        *shown,
         customer.request("GET", "tickets"),
         customer.request("GET", "tickets/tkt_0"),
+        customer.request("GET", "tickets/tkt_0/status"),
+        customer.request("POST", f"{path}/feedback", json={"rating": 5, "resolved": True}),
+        operator.request("GET", f"{path}/review"),
         anybody.get("tickets"),
+        anybody.get("itsm/tickets/tkt_0"),
     ):
         assert response.headers["Cache-Control"] == "no-store"
 

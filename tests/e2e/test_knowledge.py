@@ -14,9 +14,8 @@ from harness import knowledge_base
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from harness.service import Service
-    from support.contract import KbResult
-    from tests.e2e.conftest import Bedrock, Documents, Eventually
+    from energy_support_client.types import KbResult
+    from tests.e2e.conftest import Bedrock, Caller, Documents, Eventually
 
 SECONDS = 8
 """From a change in the bucket to its being found."""
@@ -51,7 +50,7 @@ def pdf(text: str) -> bytes:
 
 
 @pytest.fixture
-def found(customer: Service) -> Callable[[str, str], KbResult | None]:
+def found(customer: Caller) -> Callable[[str, str], KbResult | None]:
     """What a search for a word finds in a document."""
 
     def search(word: str, key: str) -> KbResult | None:
@@ -119,7 +118,7 @@ def test_of_quick_changes_the_last_one_stays(
 def test_a_deleted_document_is_found_no_more(
     documents: Documents,
     found: Callable[[str, str], KbResult | None],
-    customer: Service,
+    customer: Caller,
     eventually: Eventually,
     word: str,
 ) -> None:
@@ -181,7 +180,7 @@ def test_what_lies_elsewhere_in_the_bucket_is_no_document(
     ids=str,
 )
 def test_a_search_finds_all_that_passes_its_filters_and_nothing_else(
-    customer: Service, filters: dict[str, str | list[str]]
+    customer: Caller, filters: dict[str, str | list[str]]
 ) -> None:
     found = customer.search("la ricarica si interrompe", max_results=50, filters=filters).results
 
@@ -211,11 +210,11 @@ def passes(said: str | tuple[str, ...], wanted: str | list[str]) -> bool:
     ],
     ids=str,
 )
-def test_what_a_filter_only_resembles_is_not_found(customer: Service, filters: dict[str, object]) -> None:
+def test_what_a_filter_only_resembles_is_not_found(customer: Caller, filters: dict[str, object]) -> None:
     assert customer.search("Voltera AC22 E042", max_results=50, filters=filters).results == []
 
 
-def test_as_many_results_as_asked_for_best_first(customer: Service) -> None:
+def test_as_many_results_as_asked_for_best_first(customer: Caller) -> None:
     found = customer.search("batteria danneggiata", max_results=3)
 
     scores = [result.score for result in found.results]
@@ -227,7 +226,7 @@ def test_as_many_results_as_asked_for_best_first(customer: Service) -> None:
 
 
 @pytest.mark.parametrize("query", ["???", "   ", "the", "\u0000", "😀"])
-def test_a_query_that_says_nothing_is_answered(customer: Service, query: str) -> None:
+def test_a_query_that_says_nothing_is_answered(customer: Caller, query: str) -> None:
     assert customer.search(query).query == query
 
 
@@ -246,7 +245,7 @@ def test_a_snippet_shows_the_place_and_nothing_that_a_browser_would_run(
 
 
 def test_while_embeddings_are_down_words_are_searched_and_the_answer_says_so(
-    customer: Service, bedrock: Bedrock, word: str
+    customer: Caller, bedrock: Bedrock, word: str
 ) -> None:
     bedrock.fail("InvokeModel", "ServiceUnavailableException", count=2)
     response = customer.request("POST", "kb/search", json={"query": f"E042 colonnina {word}"})

@@ -5,64 +5,49 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import pytest
+
+from energy_support_client import types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from types_boto3_logs import CloudWatchLogsClient
-
     from harness.local_stack import LocalStack
-    from harness.service import Service, SignIn
-    from tests.e2e.conftest import Bedrock, Eventually, MakeService
+    from harness.sign_in import SignIn
+    from tests.e2e.conftest import Bedrock, Caller, Eventually, Logs, MakeCaller
 
 E_MAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
 
 
-@pytest.fixture
-def logged(stack: LocalStack) -> Callable[[], dict[str, list[str]]]:
-    """What was logged since the test began: log group -> lines."""
-    logs: CloudWatchLogsClient = stack.client("logs")
-    since = int(1000 * time.time())
-
-    def look() -> dict[str, list[str]]:
-        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
-        return {
-            name: [event["message"] for event in logs.filter_log_events(logGroupName=name, startTime=since)["events"]]
-            for name in groups
-        }
-
-    return look
-
-
-def entries(logged: dict[str, list[str]], function: str) -> list[dict[str, Any]]:
-    """The lines that a function has logged itself, decoded."""
-    lines = logged[f"/aws/lambda/support-local-{function}"]
-    return [json.loads(line) for line in lines if line.startswith("{")]
-
-
 def test_no_log_and_no_history_holds_what_a_customer_said(
     stack: LocalStack,
-    customer: Service,
-    other_customer: Service,
+    customer: Caller,
+    other_customer: Caller,
     bedrock: Bedrock,
+    operator: Caller,
     eventually: Eventually,
-    logged: Callable[[], dict[str, list[str]]],
+    logs: Logs,
     request_body: dict[str, Any],
-    word: str,
 ) -> None:
-    """Whatever became of it: solved, failed with a trace, repeated, or refused."""
+    """Whatever became of it: solved, streamed, rated, reviewed, failed with a trace, repeated, or refused."""
+    word = bedrock.word
     person = request_body["customer"] | {"name": f"Zaira {word}", "contact_email": f"{word}@example.com"}
     body = request_body | {"customer": person}
     key = {"Idempotency-Key": uuid.uuid4().hex}
     solved = customer.request("POST", "tickets", json=body, headers=key).json()["ticket_id"]
     eventually(lambda: customer.ticket(solved).status == "READY")
     customer.solution(solved)
+    assert isinstance(list(customer.client.stream_solution(solved))[-1], types.StreamComplete)
+    bedrock.fail("ConverseStream", "ThrottlingException")
+    assert isinstance(list(customer.client.stream_solution(solved))[-1], types.StreamComplete)
+    rating = types.FeedbackRequest(rating=1, resolved=False, comment=f"{word} {word}@example.com")
+    rated = customer.client.send_feedback(solved, rating).feedback_id
+    bedrock.behave("Converse", quotes="invented")
+    reviewed = customer.answer(body).ticket_id
+    operator.client.get_review(reviewed)
+    operator.client.review_ticket(reviewed, types.ReviewRequest(decision="EDIT", text=f"{word} {word}@example.com"))
+    assert isinstance(list(customer.client.stream_solution(reviewed))[-1], types.StreamComplete)
     bedrock.fail("Converse", "AccessDeniedException")
     failed = customer.answer(body).ticket_id
     bedrock.fail("InvokeModel", "ServiceUnavailableException", count=2)
@@ -75,17 +60,19 @@ def test_no_log_and_no_history_holds_what_a_customer_said(
     ]
     assert [response.status_code for response in refused] == [422, 415, 400, 403]
 
-    def told() -> dict[str, list[str]] | None:
-        lines = logged()
-        ends = {
-            entry.get("ticket_id"): entry["message"] for entry in entries(lines, "process_ticket") if "message" in entry
-        }
-        return lines if ends.get(solved) == "solved" and ends.get(failed) == "ticket failed" else None
-
-    lines = eventually(told)
+    for function, entry in (
+        ("process_ticket", {"message": "solved", "ticket_id": solved}),
+        ("process_ticket", {"message": "ticket failed", "ticket_id": failed}),
+        ("get_solution_stream", {"message": "streamed", "ticket_id": reviewed}),
+        ("get_solution_stream", {"message": "model failed", "ticket_id": solved}),
+        ("feedback_writer", {"message": "feedback kept", "feedback_id": rated}),
+        ("review_ticket", {"message": "reviewed", "ticket_id": reviewed}),
+    ):
+        eventually(lambda: logs.has(function, **entry))  # noqa: B023 - asked at once
+    lines = logs.lines()
     assert [line for group in lines.values() for line in group if word in line] == []
     assert [line for group in lines.values() for line in group if E_MAIL.search(line)] == []
-    assert word not in _histories(stack, solved, failed)
+    assert word not in _histories(stack, solved, reviewed, failed)
 
 
 def _histories(stack: LocalStack, *tickets: str) -> str:
@@ -98,25 +85,46 @@ def _histories(stack: LocalStack, *tickets: str) -> str:
 
 
 def test_every_access_of_an_operator_is_logged(
-    customer: Service,
+    customer: Caller,
     sign_in: SignIn,
-    with_token: MakeService,
+    with_token: MakeCaller,
     eventually: Eventually,
-    logged: Callable[[], dict[str, list[str]]],
+    logs: Logs,
     request_body: dict[str, Any],
 ) -> None:
+    """Status aside, which no function answers: who asked for that is in the gateway's access log."""
     token = sign_in.id_token("operator")
     claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
     operator = with_token(token)
     ticket_id = customer.answer(request_body).ticket_id
     operator.solution(ticket_id)
     operator.ticket(ticket_id)
+    assert isinstance(list(operator.client.stream_solution(ticket_id))[-1], types.StreamComplete)
+    operator.client.send_feedback(ticket_id, types.FeedbackRequest(rating=3, resolved=True))
+    # Though there is nothing to review: the refusal tells how the ticket stands.
+    assert operator.request("GET", f"tickets/{ticket_id}/review").status_code == httpx.codes.CONFLICT
     assert operator.request("GET", "tickets", params={"customer_id": "C1001"}).status_code == httpx.codes.OK
 
-    def is_logged(function: str, **named: str) -> bool:
-        access = {"message": "operator access", "operator": claims["sub"], **named}
-        return any(access.items() <= entry.items() for entry in entries(logged(), function))
+    access = {"message": "operator access", "operator": claims["sub"]}
+    for function in ("get_solution", "get_ticket", "get_solution_stream", "feedback_writer", "review_ticket"):
+        eventually(lambda: logs.has(function, ticket_id=ticket_id, **access))  # noqa: B023 - asked at once
+    eventually(lambda: logs.has("list_tickets", customer_id="C1001", **access))
 
-    eventually(lambda: is_logged("get_solution", ticket_id=ticket_id))
-    eventually(lambda: is_logged("get_ticket", ticket_id=ticket_id))
-    eventually(lambda: is_logged("list_tickets", customer_id="C1001"))
+
+def test_a_verdict_is_logged_with_who_gave_it(
+    customer: Caller,
+    sign_in: SignIn,
+    with_token: MakeCaller,
+    bedrock: Bedrock,
+    eventually: Eventually,
+    logs: Logs,
+    request_body: dict[str, Any],
+) -> None:
+    token = sign_in.id_token("operator")
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    bedrock.behave("Converse", quotes="invented")
+    ticket_id = customer.answer(request_body).ticket_id
+    with_token(token).client.review_ticket(ticket_id, types.ReviewRequest(decision="REJECT"))
+
+    verdict = {"message": "reviewed", "operator": claims["sub"], "ticket_id": ticket_id, "decision": "REJECT"}
+    eventually(lambda: logs.has("review_ticket", **verdict))

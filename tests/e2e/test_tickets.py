@@ -14,12 +14,12 @@ from harness import knowledge_base
 
 if TYPE_CHECKING:
     from harness.local_stack import Outputs
-    from harness.service import Service, SignIn
-    from tests.e2e.conftest import MakeService
+    from harness.sign_in import SignIn
+    from tests.e2e.conftest import Caller, MakeCaller
 
 
 def test_a_ticket_becomes_ready_with_a_solution_grounded_in_the_documents(
-    customer: Service, request_body: dict[str, object]
+    customer: Caller, request_body: dict[str, object]
 ) -> None:
     answered = customer.answer(request_body)
 
@@ -57,7 +57,7 @@ def test_a_ticket_becomes_ready_with_a_solution_grounded_in_the_documents(
     ids=["en-US", "de-DE"],
 )
 def test_a_ticket_is_answered_in_its_own_language(
-    customer: Service, request_body: dict[str, object], change: dict[str, object], begins: str
+    customer: Caller, request_body: dict[str, object], change: dict[str, object], begins: str
 ) -> None:
     solution = customer.answer(request_body | change).solution
 
@@ -67,7 +67,7 @@ def test_a_ticket_is_answered_in_its_own_language(
     assert solution.steps
 
 
-def test_a_ticket_shows_its_public_fields_and_no_other(customer: Service, request_body: dict[str, object]) -> None:
+def test_a_ticket_shows_its_public_fields_and_no_other(customer: Caller, request_body: dict[str, object]) -> None:
     created = customer.create_ticket(request_body)
     shown = customer.request("GET", f"tickets/{created.ticket_id}").json()
 
@@ -83,7 +83,7 @@ def test_a_ticket_shows_its_public_fields_and_no_other(customer: Service, reques
     assert datetime.fromisoformat(shown["sla_deadline"]) == opened + timedelta(hours=8)
 
 
-def test_an_accepted_ticket_tells_where_it_is(customer: Service, request_body: dict[str, object]) -> None:
+def test_an_accepted_ticket_tells_where_it_is(customer: Caller, request_body: dict[str, object]) -> None:
     response = customer.request("POST", "tickets", json=request_body)
 
     assert response.status_code == httpx.codes.ACCEPTED
@@ -91,7 +91,7 @@ def test_an_accepted_ticket_tells_where_it_is(customer: Service, request_body: d
     assert set(response.json()) == {"ticket_id", "status", "created_at", "estimated_completion"}
 
 
-def test_a_repeated_key_gets_the_first_answer(customer: Service, request_body: dict[str, object]) -> None:
+def test_a_repeated_key_gets_the_first_answer(customer: Caller, request_body: dict[str, object]) -> None:
     key = uuid.uuid4().hex
     first = customer.create_ticket(request_body, idempotency_key=key)
     second = customer.create_ticket(request_body, idempotency_key=key)
@@ -99,7 +99,7 @@ def test_a_repeated_key_gets_the_first_answer(customer: Service, request_body: d
     assert second == first
 
 
-def test_one_key_at_the_same_time_opens_one_ticket(customer: Service, request_body: dict[str, object]) -> None:
+def test_one_key_at_the_same_time_opens_one_ticket(customer: Caller, request_body: dict[str, object]) -> None:
     headers = {"Idempotency-Key": uuid.uuid4().hex}
     with ThreadPoolExecutor(5) as pool:
         calls = [pool.submit(customer.request, "POST", "tickets", json=request_body, headers=headers) for _ in range(5)]
@@ -115,7 +115,7 @@ def test_one_key_at_the_same_time_opens_one_ticket(customer: Service, request_bo
 
 
 def test_a_key_belongs_to_its_caller(
-    customer: Service, sign_in: SignIn, with_token: MakeService, request_body: dict[str, object]
+    customer: Caller, sign_in: SignIn, with_token: MakeCaller, request_body: dict[str, object]
 ) -> None:
     """Two customers, and two people of one customer, may choose the same."""
     key = uuid.uuid4().hex
@@ -130,7 +130,7 @@ def test_a_key_belongs_to_its_caller(
     assert len({ticket.ticket_id for ticket in opened}) == 3
 
 
-def test_a_key_used_for_another_body_is_refused(customer: Service, request_body: dict[str, object]) -> None:
+def test_a_key_used_for_another_body_is_refused(customer: Caller, request_body: dict[str, object]) -> None:
     key = uuid.uuid4().hex
     customer.create_ticket(request_body, idempotency_key=key)
     response = customer.request(
@@ -141,7 +141,7 @@ def test_a_key_used_for_another_body_is_refused(customer: Service, request_body:
     assert response.headers["Content-Type"] == "application/problem+json"
 
 
-def test_the_newest_ticket_comes_first_and_pages_join(customer: Service, request_body: dict[str, object]) -> None:
+def test_the_newest_ticket_comes_first_and_pages_join(customer: Caller, request_body: dict[str, object]) -> None:
     made = [customer.create_ticket(request_body).ticket_id for _ in range(3)]
     first = customer.request("GET", "tickets", params={"limit": 2}).json()
     second = customer.request("GET", "tickets", params={"limit": 2, "cursor": first["next_cursor"]}).json()
@@ -156,7 +156,7 @@ def test_the_newest_ticket_comes_first_and_pages_join(customer: Service, request
 
 @pytest.mark.parametrize("path", ["tickets/{id}", "tickets/{id}/solution"])
 def test_another_customers_ticket_looks_like_none(
-    customer: Service, other_customer: Service, operator: Service, request_body: dict[str, object], path: str
+    customer: Caller, other_customer: Caller, operator: Caller, request_body: dict[str, object], path: str
 ) -> None:
     ticket_id = customer.answer(request_body).ticket_id
     foreign = other_customer.request("GET", path.format(id=ticket_id))
@@ -171,7 +171,7 @@ def test_another_customers_ticket_looks_like_none(
 
 
 def test_a_cursor_of_one_customer_is_worth_nothing_to_another(
-    customer: Service, other_customer: Service, request_body: dict[str, object]
+    customer: Caller, other_customer: Caller, request_body: dict[str, object]
 ) -> None:
     for _ in range(2):
         customer.create_ticket(request_body)
@@ -181,7 +181,7 @@ def test_a_cursor_of_one_customer_is_worth_nothing_to_another(
     assert response.status_code == httpx.codes.BAD_REQUEST
 
 
-def test_a_ticket_for_another_customer_is_refused(other_customer: Service, request_body: dict[str, object]) -> None:
+def test_a_ticket_for_another_customer_is_refused(other_customer: Caller, request_body: dict[str, object]) -> None:
     assert other_customer.request("POST", "tickets", json=request_body).status_code == httpx.codes.FORBIDDEN
 
 
@@ -197,7 +197,7 @@ def test_a_ticket_for_another_customer_is_refused(other_customer: Service, reque
     ids=lambda change: next(iter(change)),
 )
 def test_an_invalid_body_is_a_problem(
-    customer: Service, request_body: dict[str, object], change: dict[str, object]
+    customer: Caller, request_body: dict[str, object], change: dict[str, object]
 ) -> None:
     response = customer.request("POST", "tickets", json=request_body | change)
 

@@ -26,7 +26,6 @@ from harness.errors import HarnessError
 from harness.local_stack import LocalStack, Outputs
 from harness.paths import REPOSITORY
 from harness.processes import Processes, Running
-from harness.service import Service
 from harness.services import LocalServices
 
 if TYPE_CHECKING:
@@ -49,10 +48,10 @@ def fault(done: Done, *, code: int = 1) -> str:
     return done.err
 
 
-def deployed(paths: Paths) -> None:
+def deployed(paths: Paths, *, api_url: str = "http://127.0.0.1:9/api") -> None:
     """As after an `up`, as far as the commands look before they call anything."""
     outputs = Outputs(
-        api_url="http://127.0.0.1:9/api",
+        api_url=api_url,
         user_pool_id="pool",
         user_pool_client_id="client",
         kb_bucket="bucket",
@@ -60,10 +59,17 @@ def deployed(paths: Paths) -> None:
         search_pipeline="pipeline",
         embedding_model_id="model",
         functions={},
+        api_id="api",
+        queue_urls={},
+        tables={},
+        usage_plan_ids={},
+        partner_key_arn="arn",
     )
     paths.local.mkdir(parents=True, exist_ok=True)
     (paths.local / "outputs.json").write_bytes(msgspec.json.encode(outputs))
 
+
+TICKET = "tkt_0123456789ab"
 
 # --- wrong use
 
@@ -73,7 +79,7 @@ def deployed(paths: Paths) -> None:
     [
         (["upp"], "No such command 'upp'"),
         (["up", "--force"], "No such option: --force"),
-        (["ticket", "show"], "Missing argument 'ticket_id'"),
+        (["ticket", "show"], "Missing argument 'TICKET'"),
         (["search", "E042", "--max-results", "0"], "--max-results"),
         (["search", "--evaluate", "--split", "all"], "'tuning', 'held_out'"),
         (["preview", "--stack"], "requires an argument"),
@@ -98,8 +104,8 @@ def test_without_a_command_the_commands_are_listed(call: Call, arguments: list[s
     [
         (["preview", "--stack", "nope"], "There is no stack 'nope'", "dev, local, prod, staging"),
         (["bundle", "--stack", "nope"], "There is no stack 'nope'", "dev, local, prod, staging"),
-        (["ticket", "show", "tkt_x"], "Nothing is deployed here", "`harness up`"),
-        (["ticket", "solution", "tkt_x"], "Nothing is deployed here", "`harness up`"),
+        (["ticket", "show", "tkt_0123456789ab"], "Nothing is deployed here", "`harness up`"),
+        (["ticket", "solution", "tkt_0123456789ab"], "Nothing is deployed here", "`harness up`"),
         (["ticket", "create"], "Nothing is deployed here", "`harness up`"),
         (["search", "E042"], "Nothing is deployed here", "`harness up`"),
         (["search", "--evaluate"], "Nothing is deployed here", "`harness up`"),
@@ -200,14 +206,15 @@ def test_a_stack_that_was_never_up_has_a_status(call: Call) -> None:
     status = json.loads(done.out)
     assert status["api_url"] is None
     assert {service["state"] for service in status["services"]} == {"stopped"}
+    assert status["parity"]["behaviours"]["not shown"] > 0
     assert call("down").code == 0
 
 
 def test_a_stopped_stack_is_told_by_the_commands_that_need_it(call: Call, paths: Paths) -> None:
     deployed(paths)
-    for arguments in (["ticket", "show", "tkt_x"], ["ticket", "create"], ["search", "E042"]):
+    for arguments in (["ticket", "show", "tkt_0123456789ab"], ["ticket", "create"], ["search", "E042"]):
         told = fault(call(*arguments))
-        assert "emulator is stopped; search is stopped; bedrock is stopped" in told
+        assert "emulator is stopped; front is stopped; search is stopped; bedrock is stopped" in told
         assert "`harness up`" in told
 
 
@@ -227,7 +234,7 @@ def test_a_service_that_was_killed_is_named_with_the_reason(call: Call, paths: P
         assert "bedrock: it was ended by SIGKILL" in done.out
         services = {service["name"]: service for service in json.loads(call("status", "--json").out)["services"]}
         assert services["bedrock"]["state"] == "dead"
-        assert "bedrock is dead: it was ended by SIGKILL" in fault(call("ticket", "show", "tkt_x"))
+        assert "bedrock is dead: it was ended by SIGKILL" in fault(call("ticket", "show", "tkt_0123456789ab"))
     finally:
         processes.stop(bedrock.NAME)
 
@@ -241,7 +248,7 @@ def test_outputs_of_another_version_count_as_none(call: Call, paths: Paths) -> N
     paths.local.mkdir(parents=True)
     (paths.local / "outputs.json").write_text('{"api": "http://127.0.0.1:9"}')
     assert json.loads(call("status", "--json").out)["api_url"] is None
-    assert "Nothing is deployed here" in fault(call("ticket", "show", "tkt_x"))
+    assert "Nothing is deployed here" in fault(call("ticket", "show", "tkt_0123456789ab"))
 
 
 def test_a_local_state_of_another_version_is_refused_and_a_reset_mends_it(call: Call, paths: Paths) -> None:
@@ -433,6 +440,7 @@ class Answers:
     status: int = 404
     body: bytes = b""
     asked: list[str] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -443,6 +451,14 @@ def answering() -> Iterator[Answers]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             answers.asked.append(self.path)
+            self.answer()
+
+        def do_POST(self) -> None:
+            answers.asked.append(self.path)
+            answers.sent.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.answer()
+
+        def answer(self) -> None:
             self.send_response(answers.status)
             self.send_header("Content-Length", str(len(answers.body)))
             self.end_headers()
@@ -459,23 +475,146 @@ def answering() -> Iterator[Answers]:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "told", "mend"),
+    ("status", "body", "said", "mend"),
     [
         (404, b'{"title": "Not found", "detail": "No such ticket."}', "No such ticket.", "Check the id"),
         (409, b'{"title": "Solution not ready"}', "Solution not ready", "`harness ticket show`"),
-        (502, b'{"message": "Internal server error"}', "Internal server error", "log"),
-        (500, b"<html>", "<html>", "log"),
+        (
+            400,
+            b'{"detail": "No.", "errors": [{"path": "$.x", "keyword": "k", "message": "Is known"}]}',
+            "$.x",
+            "Correct",
+        ),
+        (403, b'{"title": "Not allowed"}', "Not allowed", "--as"),
+        (502, b'{"message": "Internal server error"}', "502", "log"),
+        (500, b"<html>", "500", "log"),
     ],
 )
 def test_an_answer_that_is_no_ticket_is_told_with_what_to_do(
-    answering: Answers, status: int, body: bytes, told: str, mend: str
+    call: Call,
+    answering: Answers,
+    monkeypatch: pytest.MonkeyPatch,
+    paths: Paths,
+    status: int,
+    body: bytes,
+    said: str,
+    mend: str,
 ) -> None:
     answering.status, answering.body = status, body
-    with Service(answering.url, "token") as service, pytest.raises(HarnessError, match=f"answered {status}") as caught:
-        service.solution("../tkt x")
-    assert told in caught.value.message
-    assert mend in caught.value.mend
-    assert answering.asked == ["/tickets/..%2Ftkt%20x/solution"]
+    deployed(paths, api_url=answering.url)
+    monkeypatch.setattr(LocalStack, "id_token", lambda *_: "token")
+    told = fault(call("ticket", "solution", TICKET))
+    assert f"answered {status}" in told
+    assert said in told
+    assert mend in told
+    assert set(answering.asked) == {f"/tickets/{TICKET}/solution"}
+
+
+def test_what_is_no_id_of_a_ticket_is_told_before_anything_is_asked(call: Call) -> None:
+    assert "../tkt x is not the id of a ticket" in fault(call("ticket", "solution", "../tkt x"))
+
+
+def test_a_token_is_printed_and_nothing_else(
+    call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(LocalStack, "id_token", lambda _, group, customer: f"{group}-{customer}")
+    assert call("token", "--customer", "C7").out == "customer-C7\n"
+    assert msgspec.json.decode(call("token", "--as", "operator", "--json").out)["token"].startswith("operator")
+
+
+def test_the_address_of_the_api_is_printed_and_nothing_else(call: Call, paths: Paths) -> None:
+    deployed(paths, api_url="http://127.0.0.1:9/v1")
+    assert call("url").out == "http://127.0.0.1:9/v1\n"
+    assert json.loads(call("url", "--json").out) == {"url": "http://127.0.0.1:9/v1"}
+
+
+@pytest.fixture
+def api(answering: Answers, monkeypatch: pytest.MonkeyPatch, paths: Paths) -> Answers:
+    """The stack's API: ``answering``, which takes anybody for signed in."""
+    deployed(paths, api_url=answering.url)
+    monkeypatch.setattr(LocalStack, "id_token", lambda *_: "token")
+    return answering
+
+
+def event(name: str, **data: object) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+STREAM = event("start", ticket_id=TICKET, status="READY") + event("chunk", type="text", content="Switch it ")
+COMPLETE = event("complete", status="READY", total_tokens=7, grounded=True)
+
+
+def test_a_stream_is_shown_as_it_comes(call: Call, api: Answers) -> None:
+    api.status, api.body = 200, STREAM + event("chunk", type="text", content="off [x].") + COMPLETE
+    done = call("ticket", "stream", TICKET)
+    assert done.code == 0
+    assert done.out.startswith("Switch it off [x].\n")
+    assert "7 tokens" in done.out
+
+
+def test_a_stream_for_scripts_is_one_document_with_every_event_and_its_time(call: Call, api: Answers) -> None:
+    api.status, api.body = 200, STREAM + event("replace", content="Call us.") + COMPLETE
+    told = json.loads(call("ticket", "stream", TICKET, "--json").out)
+    assert [event["event"] for event in told["events"]] == ["start", "chunk", "replace", "complete"]
+    assert all(event["seconds"] >= 0 for event in told["events"])
+    assert told["text"] == "Call us."
+    assert told["events"][1]["data"] == {"type": "text", "content": "Switch it "}
+
+
+def test_a_stream_that_breaks_off_is_a_fault(call: Call, api: Answers) -> None:
+    api.status, api.body = 200, STREAM + event("error", code="TIMED_OUT")
+    assert "broke off: TIMED_OUT" in fault(call("ticket", "stream", TICKET))
+    api.body = STREAM
+    assert "broke off before its end" in fault(call("ticket", "stream", TICKET))
+
+
+def test_feedback_is_sent_as_it_is_given(call: Call, api: Answers) -> None:
+    api.status, api.body = 202, b'{"feedback_id": "f-1", "status": "ACCEPTED"}'
+    given = ("feedback", TICKET, "--rating", "2", "--not-resolved", "--comment", "No.", "--json")
+    assert json.loads(call(*given).out) == {"feedback_id": "f-1", "status": "ACCEPTED"}
+    assert json.loads(api.sent[0]) == {"rating": 2, "resolved": False, "comment": "No."}
+    assert "--rating" in fault(call("feedback", TICKET, "--rating", "6", "--resolved"), code=2)
+    assert "comment" in fault(call("feedback", TICKET, "--rating", "1", "--resolved", "--comment", "x" * 2001))
+    assert len(api.sent) == 1
+
+
+def test_a_review_is_decided_once_and_edited_from_a_file(call: Call, api: Answers, tmp_path: Path) -> None:
+    edited = tmp_path / "edited.json"
+    edited.write_text('{"text": "Wait.", "steps": ["Wait 10 s."]}')
+    asset = {"product_type": "BATTERY", "model": "B10", "serial": "SN1"}
+    moments = dict.fromkeys(
+        ("created_at", "updated_at", "estimated_completion", "sla_deadline"), "2026-01-31T12:00:00Z"
+    )
+    view = {"ticket_id": TICKET, "status": "READY", "priority": "P3", "lang": "it-IT", "asset": asset, **moments}
+    api.status, api.body = 200, json.dumps(view).encode()
+    assert call("ticket", "review", TICKET, "--edit", str(edited)).code == 0
+    assert json.loads(call("ticket", "review", TICKET, "--approve", "--json").out)["status"] == "READY"
+    assert [json.loads(body) for body in api.sent] == [
+        {"decision": "EDIT", "text": "Wait.", "steps": ["Wait 10 s."]},
+        {"decision": "APPROVE"},
+    ]
+    assert "one decision" in fault(call("ticket", "review", TICKET, "--approve", "--reject"))
+    edited.write_text('{"txt": "Wait."}')
+    assert "txt: Is not known" in fault(call("ticket", "review", TICKET, "--edit", str(edited)))
+    assert len(api.sent) == 2
+
+
+def test_a_review_shows_the_solution_and_what_it_was_written_from(call: Call, api: Answers) -> None:
+    shown = {
+        "ticket_id": TICKET,
+        "reason": "NOT_GROUNDED",
+        "text": "Switch it off.",
+        "steps": [],
+        "citations": [],
+        "passages": [{"source_id": "kb/1", "title": "Manual", "content": "Switch [the breaker] off."}],
+        "confidence": 0.4,
+        "lang": "en-US",
+        "generated_at": "2026-01-31T12:00:00Z",
+    }
+    api.status, api.body = 200, json.dumps(shown).encode()
+    out = call("ticket", "review", TICKET).out
+    assert all(said in out for said in ("NOT_GROUNDED", "Switch it off.", "Manual", "Switch [the breaker] off."))
+    assert json.loads(call("ticket", "review", TICKET, "--json").out) == shown
 
 
 def test_a_service_that_hangs_up_is_a_fault_of_the_stack(
@@ -484,7 +623,7 @@ def test_a_service_that_hangs_up_is_a_fault_of_the_stack(
     deployed(paths)
     nowhere = SimpleNamespace(emulator=f"http://127.0.0.1:{free_port()}")
     monkeypatch.setattr(LocalServices, "endpoints", lambda _: nowhere)
-    told = fault(call("ticket", "show", "tkt_x"))
+    told = fault(call("ticket", "show", TICKET))
     assert "does not answer as it should" in told
     assert "`harness status`" in told
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.many_tickets import percentile, timing
-from harness.service import Answered
+from harness.tickets import Answered
 
 TIMES = st.lists(st.integers(0, 100_000).map(lambda tenths: tenths / 10_000), min_size=1).map(sorted)
 
