@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import events, functions, iam, knowledge_base, models, openapi, search, settings
-from components.alarms import AlarmTopic, AlarmTopicArgs
+from components.alarms import AlarmTopic, AlarmTopicArgs, DeadLetterAlarm, DeadLetterAlarmArgs
 from components.api import Api, ApiArgs
 from components.functions import Function, FunctionArgs, Layers, LayersArgs, Platform
 from components.identity import Identity, IdentityArgs
@@ -18,8 +18,9 @@ from components.keys import Keys, KeysArgs
 from components.logs import LogPolicy, ServiceWriters, ServiceWritersArgs
 from components.names import Names
 from components.queues import FailureQueue, FailureQueueArgs, WorkQueue, WorkQueueArgs
+from components.schedules import Schedule, ScheduleArgs
 from components.sources import QueueSource, QueueSourceArgs, StreamSource, StreamSourceArgs
-from components.tables import CUSTOMER_INDEX, Tables, TablesArgs
+from components.tables import CUSTOMER_INDEX, DEADLINE_INDEX, Tables, TablesArgs
 from components.workflow import TicketWorkflow, TicketWorkflowArgs
 from support import routes
 from support.timings import VISIBILITY_PER_TIMEOUT
@@ -84,6 +85,7 @@ language = models.LanguageModels("models", models.LanguageModelsArgs(names=names
 
 KB_INGEST_TIMEOUT = 120
 FEEDBACK_TIMEOUT = 30
+DLQ_TIMEOUT = 30
 
 ticket_queue = WorkQueue(
     "ticket-queue",
@@ -94,6 +96,7 @@ ticket_queue = WorkQueue(
         visibility_timeout=timings.visibility,
         max_receives=timings.max_receives,
         alarm_topic_arn=alarms.arn,
+        failures_timeout=DLQ_TIMEOUT,
     ),
     on_aws,
 )
@@ -106,6 +109,7 @@ ingest_queue = WorkQueue(
         visibility_timeout=VISIBILITY_PER_TIMEOUT * KB_INGEST_TIMEOUT,
         max_receives=timings.max_receives,
         alarm_topic_arn=alarms.arn,
+        failures_timeout=DLQ_TIMEOUT,
         producers=(knowledge_base.producer(names),),
     ),
     on_aws,
@@ -119,6 +123,7 @@ feedback_queue = WorkQueue(
         visibility_timeout=VISIBILITY_PER_TIMEOUT * FEEDBACK_TIMEOUT,
         max_receives=timings.max_receives,
         alarm_topic_arn=alarms.arn,
+        failures_timeout=DLQ_TIMEOUT,
     ),
     on_aws,
 )
@@ -171,6 +176,16 @@ for_generation: dict[str, pulumi.Input[str]] = {
     "GUARDRAIL_VERSION": language.guardrail_version,
 }
 for_search: dict[str, pulumi.Input[str]] = {"OPENSEARCH_ENDPOINT": domain.endpoint, "SEARCH_INDEX": search.INDEX}
+for_work = {
+    "MAX_RECEIVES": str(timings.max_receives),
+    "BACKOFF_BASE_SECONDS": str(timings.backoff_base),
+    "BACKOFF_CAP_SECONDS": str(timings.backoff_cap),
+}
+for_unhurried_work = {
+    "MAX_RECEIVES": str(timings.max_receives),
+    "BACKOFF_BASE_SECONDS": str(timings.unhurried_backoff_base),
+    "BACKOFF_CAP_SECONDS": str(timings.unhurried_backoff_cap),
+}
 
 create_ticket = Function(
     "create_ticket",
@@ -185,7 +200,7 @@ create_ticket = Function(
             "IDEMPOTENCY_TABLE": tables.idempotency_keys.name,
             "STATE_MACHINE_ARN": workflow.arn,
             "PROCESS_DEADLINE_SECONDS": str(timings.process_deadline),
-            "ESTIMATED_COMPLETION_SECONDS": "120",
+            "ESTIMATED_COMPLETION_SECONDS": str(timings.estimated_completion),
             "TICKET_RETENTION_DAYS": str(config.retention.ticket_days),
             "IDEMPOTENCY_SECONDS": str(config.retention.idempotency_hours * 3600),
         },
@@ -299,10 +314,20 @@ kb_ingest = Function(
         timeout=KB_INGEST_TIMEOUT,
         environment={
             **for_search,
+            **for_unhurried_work,
+            "INGEST_QUEUE_URL": ingest_queue.url,
+            "INGEST_DLQ_URL": ingest_queue.failures.url,
             "EMBEDDING_MODEL_ID": models.EMBEDDING_MODEL_ID,
             "KB_BUCKET": documents.name,
         },
-        grants=(ingest_queue.consume(), documents.read(), domain.write(), language.embed()),
+        grants=(
+            ingest_queue.consume(),
+            ingest_queue.postpone(),
+            ingest_queue.failures.send(),
+            documents.read(),
+            domain.write(),
+            language.embed(),
+        ),
     ),
     on_aws,
 )
@@ -316,24 +341,74 @@ process_ticket = Function(
         environment={
             **for_search,
             **for_generation,
+            **for_work,
             "TICKETS_TABLE": tables.tickets.name,
             "SOLUTIONS_TABLE": tables.solutions.name,
             "TICKET_QUEUE_URL": ticket_queue.url,
+            "TICKET_DLQ_URL": ticket_queue.failures.url,
             "SEARCH_PIPELINE": search.PIPELINE,
             "EMBEDDING_MODEL_ID": models.EMBEDDING_MODEL_ID,
             "MIN_PASSAGE_SCORE": str(config.models.min_passage_score),
-            "BACKOFF_BASE_SECONDS": str(timings.backoff_base),
-            "BACKOFF_CAP_SECONDS": str(timings.backoff_cap),
         },
         grants=(
             ticket_queue.consume(),
             ticket_queue.postpone(),
+            ticket_queue.failures.send(),
             tables.tickets.items("GetItem"),
             tables.solutions.items("GetItem", "PutItem"),
             domain.read(),
             language.embed(),
             language.generate(),
             workflow.answer(),
+        ),
+    ),
+    on_aws,
+)
+dlq_processor = Function(
+    "dlq_processor",
+    FunctionArgs(
+        platform=platform,
+        description="Empties the failure queues: keeps each message, tells it, ends its ticket",
+        memory=256,
+        timeout=DLQ_TIMEOUT,
+        environment={
+            "FAILURES_TABLE": tables.failures.name,
+            "TICKETS_TABLE": tables.tickets.name,
+            "ALARM_TOPIC_ARN": alarms.arn,
+        },
+        grants=(
+            ticket_queue.failures.consume(),
+            ingest_queue.failures.consume(),
+            feedback_queue.failures.consume(),
+            tables.failures.items("PutItem"),
+            tables.tickets.items("UpdateItem"),
+            workflow.give_up(),
+            alarms.publish(),
+        ),
+    ),
+    on_aws,
+)
+reconcile = Function(
+    "reconcile",
+    FunctionArgs(
+        platform=platform,
+        description="Mends tickets that are open past their deadline",
+        memory=256,
+        timeout=timings.reconcile_timeout,
+        environment={
+            "TICKETS_TABLE": tables.tickets.name,
+            "SOLUTIONS_TABLE": tables.solutions.name,
+            "STATE_MACHINE_ARN": workflow.arn,
+            "PROCESS_DEADLINE_SECONDS": str(timings.process_deadline),
+            "ESTIMATED_COMPLETION_SECONDS": str(timings.estimated_completion),
+            "MAX_ATTEMPTS": str(timings.max_attempts),
+        },
+        grants=(
+            tables.tickets.query(DEADLINE_INDEX),
+            tables.tickets.items("UpdateItem"),
+            tables.solutions.items("GetItem"),
+            workflow.start(),
+            workflow.watch(),
         ),
     ),
     on_aws,
@@ -375,8 +450,20 @@ feedback_writer = Function(
         description="Keeps feedback on the caller's own tickets, drops the rest",
         memory=256,
         timeout=FEEDBACK_TIMEOUT,
-        environment={"TICKETS_TABLE": tables.tickets.name, "FEEDBACK_TABLE": tables.feedback.name},
-        grants=(feedback_queue.consume(), tables.tickets.items("GetItem"), tables.feedback.items("PutItem")),
+        environment={
+            **for_unhurried_work,
+            "TICKETS_TABLE": tables.tickets.name,
+            "FEEDBACK_TABLE": tables.feedback.name,
+            "FEEDBACK_QUEUE_URL": feedback_queue.url,
+            "FEEDBACK_DLQ_URL": feedback_queue.failures.url,
+        },
+        grants=(
+            feedback_queue.consume(),
+            feedback_queue.postpone(),
+            feedback_queue.failures.send(),
+            tables.tickets.items("GetItem"),
+            tables.feedback.items("PutItem"),
+        ),
     ),
     on_aws,
 )
@@ -438,8 +525,25 @@ QueueSource(
     QueueSourceArgs(queue=feedback_queue, function=feedback_writer, batch_size=10, maximum_concurrency=5),
     on_aws,
 )
+for thing, queue in (("tickets", ticket_queue), ("documents", ingest_queue), ("feedback", feedback_queue)):
+    QueueSource(
+        f"failed-{thing}",
+        QueueSourceArgs(queue=queue.failures, function=dlq_processor, batch_size=10, maximum_concurrency=2),
+        on_aws,
+    )
+DeadLetterAlarm("dead-letters", DeadLetterAlarmArgs(names=names, processor=dlq_processor, topic_arn=alarms.arn), on_aws)
 StreamSource(
     "ticket-changes", StreamSourceArgs(table=tables.tickets, function=publish_events, failures=failed_events), on_aws
+)
+Schedule(
+    "overdue-tickets",
+    ScheduleArgs(
+        names=names,
+        function=reconcile,
+        description="Looks for tickets that are open past their deadline",
+        minutes=timings.reconcile_minutes,
+    ),
+    on_aws,
 )
 behind_api = (
     create_ticket,
@@ -450,7 +554,16 @@ behind_api = (
     review_ticket,
     kb_search,
 )
-behind_it = (itsm_authorizer, kb_ingest, process_ticket, feedback_writer, publish_events, search_bootstrap)
+behind_it = (
+    itsm_authorizer,
+    kb_ingest,
+    process_ticket,
+    feedback_writer,
+    dlq_processor,
+    reconcile,
+    publish_events,
+    search_bootstrap,
+)
 api = Api(
     "api",
     ApiArgs(

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
-METRICS_NAMESPACE: Final = "EnergySupport"
 ASYNC_RETRIES: Final = 2
 ASYNC_MAX_AGE: Final = 3600
 """Seconds that an event waits for its retries."""
@@ -159,7 +158,7 @@ class Function(pulumi.ComponentResource):
             environment={
                 "variables": {
                     **args.environment,
-                    **_powertools(resource_name, platform.log_level),
+                    **_powertools(resource_name, names, platform.log_level),
                     **(STREAMING if args.streams else {}),
                 }
             },
@@ -224,10 +223,10 @@ def _write_logs(names: Names, group_name: str, group: aws.cloudwatch.LogGroup) -
     return iam.Grant((statement,), (group,))
 
 
-def _powertools(key: str, log_level: LogLevel) -> dict[str, str]:
+def _powertools(key: str, names: Names, log_level: LogLevel) -> dict[str, str]:
     return {
         "POWERTOOLS_SERVICE_NAME": key,
-        "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+        "POWERTOOLS_METRICS_NAMESPACE": names.metrics_namespace,
         "POWERTOOLS_LOG_LEVEL": log_level,
     }
 

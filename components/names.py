@@ -115,6 +115,11 @@ class Names:
         """What every name begins with."""
         return f"support-{self.environment}"
 
+    @property
+    def metrics_namespace(self) -> str:
+        """The environment's own: alarms tell stacks of one account apart by it."""
+        return f"EnergySupport/{self.environment}"
+
     def physical(self, kind: Kind, thing: str) -> str:
         """``support-<environment>-<thing>``, checked against what AWS allows for ``kind``."""
         return checked(kind, f"{self.prefix}-{thing}")

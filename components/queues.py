@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pulumi
 import pulumi_aws as aws
 
 from components import iam
+from support.timings import VISIBILITY_PER_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,40 @@ WORK_RETENTION: Final = 4 * 24 * 3600
 LONG_POLL: Final = 20
 """Seconds that a receive waits for a message: the longest that SQS allows, and the cheapest."""
 ON_FAILURE_SUFFIX: Final = "-dlq"
+
+
+class _Alarm(NamedTuple):
+    """One alarm on a failure queue."""
+
+    suffix: str
+    meaning: str
+    metric: str
+    threshold: int
+    minutes: int = 1
+    """For as long as that in a row."""
+
+
+_FIRST_MESSAGE: Final = _Alarm(
+    suffix="depth",
+    meaning="Messages wait in {queue}: something failed for good.",
+    metric="ApproximateNumberOfMessagesVisible",
+    threshold=1,
+)
+_LEFT_LYING: Final = _Alarm(
+    suffix="age",
+    meaning="Messages have been in {queue} for 10 minutes: its processor does not run, or fails.",
+    metric="ApproximateAgeOfOldestMessage",
+    threshold=600,
+)
+_NEVER_DONE: Final = _Alarm(
+    # The age may not show these: what is received again and again distorts it (SQS developer guide, capturing
+    # problematic messages).
+    suffix="in-flight",
+    meaning="{queue} holds messages, received again and again for 15 minutes: its processor fails on them.",
+    metric="ApproximateNumberOfMessagesNotVisible",
+    threshold=1,
+    minutes=15,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +83,10 @@ class _Access:
         # A producer decrypts too: SQS reuses a data key, and asks for it under the sender's permissions (row 12).
         return self.grant("SendTo", ("SendMessage",), ("GenerateDataKey", "Decrypt"))
 
+    def consume(self) -> iam.Grant:
+        # Lambda developer guide, with-sqs.
+        return self.grant("Consume", ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"), ("Decrypt",))
+
     def grant(self, verb: str, actions: tuple[str, ...], key_actions: tuple[str, ...] = ()) -> iam.Grant:
         statement = iam.Statement(
             sid=verb + "".join(word.capitalize() for word in self.thing.split("-")),
@@ -66,14 +105,16 @@ class FailureQueueArgs:
     """Short name: ``events-dlq``."""
     alarm_topic_arn: pulumi.Input[str]
     producers: Sequence[Producer] = ()
+    processor_timeout: int | None = None
+    """Timeout, in seconds, of the function that empties the queue; ``None`` when people do."""
 
 
 class FailureQueue(pulumi.ComponentResource):
-    """What could not be done, kept until somebody looks.
+    """What could not be done, kept until somebody looks: a function or, where none does, people.
 
     Default settings:
         - retention: 14 days
-        - alarm: at the first message
+        - alarm: at the first message; where a function empties the queue, when it fails to
         - encryption: customer-managed key; transport: TLS only
     """
 
@@ -83,26 +124,17 @@ class FailureQueue(pulumi.ComponentResource):
             resource_name,
             name=args.names.queue(args.thing),
             message_retention_seconds=FAILURE_RETENTION,
+            # None is SQS's default; a function needs as much as any consumer.
+            visibility_timeout_seconds=args.processor_timeout and VISIBILITY_PER_TIMEOUT * args.processor_timeout,
             kms_master_key_id=args.key.arn,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.policy = _policy(resource_name, self, self.queue, args.names.queue_arn(args.thing), args.producers)
-        aws.cloudwatch.MetricAlarm(
-            f"{resource_name}-depth",
-            name=f"{args.names.queue(args.thing)}-depth",
-            alarm_description=f"Messages wait in {args.names.queue(args.thing)}: something failed for good.",
-            namespace="AWS/SQS",
-            metric_name="ApproximateNumberOfMessagesVisible",
-            dimensions={"QueueName": args.names.queue(args.thing)},
-            statistic="Maximum",
-            period=60,
-            evaluation_periods=1,
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            threshold=1,
-            treat_missing_data="notBreaching",
-            alarm_actions=[args.alarm_topic_arn],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.queue]),
-        )
+        if args.processor_timeout is None:
+            self._alarm(resource_name, args, _FIRST_MESSAGE)
+        else:
+            self._alarm(resource_name, args, _LEFT_LYING)
+            self._alarm(resource_name, args, _NEVER_DONE)
         self.arn = args.names.queue_arn(args.thing)
         self.url = self.queue.url
         self._access = _Access(args.names, args.thing, args.key, self.queue)
@@ -111,6 +143,29 @@ class FailureQueue(pulumi.ComponentResource):
     def send(self) -> iam.Grant:
         """Put messages on the queue."""
         return self._access.send()
+
+    def consume(self) -> iam.Grant:
+        """What Lambda's poller needs of the role of the function that empties the queue."""
+        return self._access.consume()
+
+    def _alarm(self, resource_name: str, args: FailureQueueArgs, alarm: _Alarm) -> None:
+        queue = args.names.queue(args.thing)
+        aws.cloudwatch.MetricAlarm(
+            f"{resource_name}-{alarm.suffix}",
+            name=f"{queue}-{alarm.suffix}",
+            alarm_description=alarm.meaning.format(queue=queue),
+            namespace="AWS/SQS",
+            metric_name=alarm.metric,
+            dimensions={"QueueName": queue},
+            statistic="Maximum",
+            period=60,
+            evaluation_periods=alarm.minutes,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=alarm.threshold,
+            treat_missing_data="notBreaching",
+            alarm_actions=[args.alarm_topic_arn],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.queue]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +179,8 @@ class WorkQueueArgs:
     max_receives: int
     """Deliveries before a message goes to the failure queue."""
     alarm_topic_arn: pulumi.Input[str]
+    failures_timeout: int
+    """Timeout, in seconds, of the function that empties the failure queue."""
     producers: Sequence[Producer] = ()
 
 
@@ -132,7 +189,7 @@ class WorkQueue(pulumi.ComponentResource):
 
     Default settings:
         - retention: 4 days; receive waits 20 s
-        - failure queue: 14 days' retention, alarm at the first message
+        - failure queue: 14 days' retention, emptied by a function, alarm when that fails
         - encryption: customer-managed key; transport: TLS only
     """
 
@@ -145,6 +202,7 @@ class WorkQueue(pulumi.ComponentResource):
                 key=args.key,
                 thing=f"{args.thing}{ON_FAILURE_SUFFIX}",
                 alarm_topic_arn=args.alarm_topic_arn,
+                processor_timeout=args.failures_timeout,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -171,8 +229,8 @@ class WorkQueue(pulumi.ComponentResource):
         return self._access.send()
 
     def consume(self) -> iam.Grant:
-        """What Lambda's poller needs of the consuming function's role (Lambda developer guide, with-sqs)."""
-        return self._access.grant("Consume", ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"), ("Decrypt",))
+        """What Lambda's poller needs of the consuming function's role."""
+        return self._access.consume()
 
     def postpone(self) -> iam.Grant:
         """Change when a received message returns."""

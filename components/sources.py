@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import pulumi
 import pulumi_aws as aws
 
 if TYPE_CHECKING:
     from components.functions import Function
-    from components.queues import FailureQueue, WorkQueue
+    from components.queues import FailureQueue
     from components.tables import Table
 
 STREAM_RECORD_AGE: Final = 6 * 3600
@@ -18,9 +18,15 @@ STREAM_RECORD_AGE: Final = 6 * 3600
 STREAM_BATCH: Final = 100
 
 
+class HasQueue(Protocol):
+    """A work queue, or the failure queue of one."""
+
+    queue: aws.sqs.Queue
+
+
 @dataclass(frozen=True, kw_only=True)
 class QueueSourceArgs:
-    queue: WorkQueue
+    queue: HasQueue
     function: Function
     batch_size: int
     """Messages of one invocation."""

@@ -69,7 +69,7 @@ class TicketWorkflow(pulumi.ComponentResource):
         self, resource_name: str, args: TicketWorkflowArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("support:workflow:TicketWorkflow", resource_name, None, opts)
-        names = args.names
+        self._names = names = args.names
         child = pulumi.ResourceOptions(parent=self)
         self.arn = names.state_machine_arn(THING)
         # The prefix keeps the region's log resource policy from growing with every state machine (row 17).
@@ -125,8 +125,17 @@ class TicketWorkflow(pulumi.ComponentResource):
             "AnswerWorkflow", "states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"
         )
 
-    def _grant(self, sid: str, *actions: str) -> iam.Grant:
-        return iam.Grant((iam.Statement(sid=sid, actions=actions, resources=(self.arn,)),), (self.machine,))
+    def give_up(self) -> iam.Grant:
+        """Fail the tasks of its executions."""
+        return self._grant("FailWorkflow", "states:SendTaskFailure")
+
+    def watch(self) -> iam.Grant:
+        """Ask what its executions do."""
+        executions = self._names.arn("states", f"execution:{self._names.state_machine(THING)}:*")
+        return self._grant("WatchWorkflow", "states:DescribeExecution", on=executions)
+
+    def _grant(self, sid: str, *actions: str, on: str | None = None) -> iam.Grant:
+        return iam.Grant((iam.Statement(sid=sid, actions=actions, resources=(on or self.arn,)),), (self.machine,))
 
 
 _DELIVERY = iam.Grant(

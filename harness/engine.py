@@ -211,7 +211,7 @@ class Engine:
             raise HarnessError(f"Pulumi.yaml is no project file: {error}", "Correct it.") from error
         except auto.errors.CommandError as error:
             raise HarnessError(
-                f"The engine cannot open stack {self.stack}: {_said(error)}", "Mend that and run the command again."
+                f"The engine cannot open stack {self.stack}: {said(error)}", "Mend that and run the command again."
             ) from error
 
     def _import_ahead(self) -> None:
@@ -326,7 +326,7 @@ class _Listener:
             return self._tell(stack, self.raised)
         texts = ((urn, brief(text, self._root)) for urn, text in self.errors if _worth_telling(text))
         told = [f"{_name(urn)}: {text}" if urn else text for urn, text in texts]
-        text = "\n".join(dict.fromkeys(told)) or _said(error)
+        text = "\n".join(dict.fromkeys(told)) or said(error)
         return HarnessError(
             f"{operation} of stack {stack} failed:\n{text}",
             "Mend the cause and run the command again" + (": what was done is kept." if operation == "up" else "."),
@@ -352,7 +352,7 @@ def _worth_telling(text: str) -> bool:
     return bool(text) and not closing and not text.endswith("context canceled")
 
 
-def _said(error: auto.errors.CommandError) -> str:
+def said(error: auto.errors.CommandError) -> str:
     """What the CLI wrote to standard error: all there is where the engine did not even start."""
     return str(error).rpartition("\n stderr: ")[2].strip().removeprefix("error: ") or "it did not say why"
 

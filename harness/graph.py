@@ -338,6 +338,12 @@ def _layer(cloud: Cloud, inputs: Mapping[str, Any], _: str) -> Outputs:
     return {"id": arn, "arn": arn, "version": "1"}
 
 
+def _event_rule(cloud: Cloud, inputs: Mapping[str, Any], _: str) -> Outputs:
+    """The default bus has no part in the names of its rules."""
+    bus = f"{inputs['eventBusName']}/" if "eventBusName" in inputs else ""
+    return {"id": bus + inputs["name"], "arn": cloud.arn("events", f"rule/{bus}{inputs['name']}")}
+
+
 def _user_pool(cloud: Cloud, _: Mapping[str, Any], token: str) -> Outputs:
     pool_id = f"{cloud.region}_{token}"
     return {"id": pool_id, "arn": cloud.arn("cognito-idp", f"userpool/{pool_id}")}
@@ -383,6 +389,7 @@ _ANSWERS: Final[Mapping[str, Callable[[Cloud, Mapping[str, Any], str], Outputs]]
     "aws:apigateway/usagePlan:UsagePlan": _usage_plan,
     "aws:bedrock/guardrail:Guardrail": _guardrail,
     "aws:cloudwatch/eventBus:EventBus": _named("events", "event-bus/"),
+    "aws:cloudwatch/eventRule:EventRule": _event_rule,
     "aws:cloudwatch/logGroup:LogGroup": _named("logs", "log-group:"),
     "aws:cognito/userPool:UserPool": _user_pool,
     "aws:dynamodb/table:Table": _table,

@@ -15,7 +15,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from components.bundling import BundleError, bundle
 from energy_support_client import Client, EnergySupportError, RetryPolicy, StaticToken
-from harness import aws, demonstration, import_check, interrupts, knowledge_base, refusals, stack_file, toolchain
+from harness import (
+    aws,
+    demonstration,
+    import_check,
+    interrupts,
+    knowledge_base,
+    refusals,
+    replay,
+    stack_file,
+    toolchain,
+)
 from harness.engine import Engine, Run
 from harness.errors import HarnessError
 from harness.knowledge_loader import KnowledgeLoader, Loaded
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
     from components.bundling import Bundles
     from harness.engine import Step
     from harness.progress import Progress
+    from harness.replay import Replay
 
 STACK: Final = "local"
 DEPLOY: Final = "Deploy"
@@ -65,6 +76,7 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     """Thing -> URL."""
     usage_plan_ids: dict[str, str]
     """Tier -> its usage plan."""
+    state_machine_arn: str
     partner_key_arn: str
     """KMS key under which partners' secrets are stored."""
 
@@ -211,6 +223,14 @@ class LocalStack:
             self.client("apigateway"),
             outputs.usage_plan_ids,
         )
+
+    def replay(self) -> Replay:
+        """What starts failed work again on the stack."""
+        outputs, timings = self.outputs(), stack_file.read(self.paths.root, STACK).functions.timings
+        needed = replay.Outputs(
+            tables=outputs.tables, queue_urls=outputs.queue_urls, state_machine_arn=outputs.state_machine_arn
+        )
+        return replay.of_stack(needed, timings, self.client)
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator's administrator; its type is boto3's to know."""

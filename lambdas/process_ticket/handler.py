@@ -5,18 +5,17 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
-from support import batch, clients, environment
+from support import clients, environment, ticket_work
 from support.backoff import RetryLater
+from support.consumer import Consumer
+from support.dead_letters import TICKETS, DeadLetters
 from support.embedding import Embedder
-from support.errors import classify
 from support.generation import Generation, Guardrail
 from support.repositories.passages import PassageIndex
 from support.repositories.solution_table import SolutionTable
 from support.repositories.ticket_table import TicketTable
 from support.search_client import opensearch
-from support.services.ticket_processing import Result, TicketProcessing, TicketWork
+from support.services.ticket_processing import Result, TicketProcessing
 from support.telemetry import count, flush, logger
 from support.workflow import TaskTokens
 
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from support import batch
+    from support.dead_letters import DeadLetter
+    from support.ticket_work import TicketWork
 
 
 METRICS: Final[Mapping[Result, str]] = {
@@ -36,36 +39,24 @@ METRICS: Final[Mapping[Result, str]] = {
 class Application(NamedTuple):
     processing: TicketProcessing
     tasks: TaskTokens
-    retry: RetryLater
+    consumer: Consumer[TicketWork]
 
-    def work(self, record: batch.Record) -> None:
-        """Work on one message. Raises when it must be delivered again, or cannot be read and so must end in the DLQ."""
-        try:
-            work = msgspec.json.decode(record["body"], type=TicketWork)
-            self._process(work)
-        except Exception:
-            self.retry.postpone(record["receiptHandle"], batch.receive_count(record))
-            raise
+    def process(self, work: TicketWork, record: batch.Record) -> None:
+        """Work on one ticket."""
+        result = self.processing.process(work)
+        logger.info("worked on", ticket_id=work.ticket_id, message_id=record["messageId"], result=result)
+        count(METRICS[result])
 
-    def _process(self, work: TicketWork) -> None:
-        try:
-            result = self.processing.process(work)
-        except Exception as error:
-            verdict = classify(error)
-            if not verdict.permanent:
-                logger.warning("ticket comes again", ticket_id=work.ticket_id, attempt=work.attempt, kind=verdict.kind)
-                count("TicketRetries")
-                raise
-            logger.exception("ticket failed", ticket_id=work.ticket_id, attempt=work.attempt, code=verdict.failure_code)
-            self.tasks.fail(work.task_token, verdict.failure_code, type(error).__name__)
-            count("TicketsFailed")
-        else:
-            count(METRICS[result])
+    def fail(self, work: TicketWork, letter: DeadLetter) -> None:
+        """Tell the workflow, which waits, that its work failed for good."""
+        logger.warning("ticket failed", ticket_id=work.ticket_id, attempt=work.attempt, code=letter.failure_code)
+        self.tasks.fail(work.task_token, letter.failure_code, letter.error_type or letter.reason)
+        count("TicketsFailed")
 
 
 def work_off(app: Application, records: Sequence[batch.Record]) -> batch.Failures:
     """The batch's tickets, concurrently: each spends its time waiting for others."""
-    return batch.work_off(records, app.work)
+    return app.consumer.work_off(records, app.process, lost=app.fail)
 
 
 @cache
@@ -82,8 +73,15 @@ def application() -> Application:
         tasks=tasks,
         min_similarity=env.min_passage_score,
     )
-    retry = RetryLater(clients.sqs(), env.ticket_queue_url, base=env.backoff_base_seconds, cap=env.backoff_cap_seconds)
-    return Application(processing, tasks, retry)
+    base, cap = env.backoff_base_seconds, env.backoff_cap_seconds
+    consumer = Consumer(
+        queue=TICKETS,
+        read=ticket_work.read,
+        retry=RetryLater(clients.sqs(), env.ticket_queue_url, base=base, cap=cap),
+        dead_letters=DeadLetters(clients.sqs(), env.ticket_dlq_url),
+        max_receives=env.max_receives,
+    )
+    return Application(processing, tasks, consumer)
 
 
 def handler(event: Mapping[str, list[batch.Record]], context: LambdaContext) -> batch.Failures:

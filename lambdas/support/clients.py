@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
     from types_boto3_kms import KMSClient
     from types_boto3_s3 import S3Client
+    from types_boto3_sns import SNSClient
     from types_boto3_sqs import SQSClient
     from types_boto3_stepfunctions import SFNClient
 
@@ -50,6 +51,11 @@ def kms() -> KMSClient:
 @cache
 def sqs() -> SQSClient:
     return boto3.client("sqs", config=_config(read_timeout=5))
+
+
+@cache
+def sns() -> SNSClient:
+    return boto3.client("sns", config=_config(read_timeout=5))
 
 
 @cache

@@ -41,6 +41,15 @@ class _Api(Environment, frozen=True):
         return frozenset(origin.strip() for origin in self.cors_allowed_origins.split(",") if origin.strip())
 
 
+class _Consumer(Environment, frozen=True):
+    """A function that works off a queue."""
+
+    max_receives: Annotated[int, Meta(ge=1)]
+    """Deliveries of a message before SQS itself moves it to the failure queue."""
+    backoff_base_seconds: Seconds
+    backoff_cap_seconds: Seconds
+
+
 class CreateTicket(_Api, frozen=True):
     tickets_table: Text
     idempotency_table: Text
@@ -92,17 +101,20 @@ class KbSearch(_Api, frozen=True):
     embedding_model_id: Text
 
 
-class KbIngest(Environment, frozen=True):
+class KbIngest(_Consumer, frozen=True):
+    ingest_queue_url: Text
+    ingest_dlq_url: Text
     opensearch_endpoint: Text
     search_index: Text
     embedding_model_id: Text
     kb_bucket: Text
 
 
-class ProcessTicket(Environment, frozen=True):
+class ProcessTicket(_Consumer, frozen=True):
     tickets_table: Text
     solutions_table: Text
     ticket_queue_url: Text
+    ticket_dlq_url: Text
     opensearch_endpoint: Text
     search_index: Text
     search_pipeline: Text
@@ -113,8 +125,13 @@ class ProcessTicket(Environment, frozen=True):
     guardrail_version: str
     min_passage_score: Annotated[float, Meta(ge=0)]
     """Cosine to the symptom below which a passage is taken for noise."""
-    backoff_base_seconds: Seconds
-    backoff_cap_seconds: Seconds
+
+
+class DlqProcessor(Environment, frozen=True):
+    failures_table: Text
+    tickets_table: Text
+    alarm_topic_arn: Text
+    """Where people hear of what failed."""
 
 
 class ItsmAuthorizer(Environment, frozen=True):
@@ -123,9 +140,21 @@ class ItsmAuthorizer(Environment, frozen=True):
     """KMS key under which partners' secrets are stored."""
 
 
-class FeedbackWriter(Environment, frozen=True):
+class FeedbackWriter(_Consumer, frozen=True):
     tickets_table: Text
     feedback_table: Text
+    feedback_queue_url: Text
+    feedback_dlq_url: Text
+
+
+class Reconcile(Environment, frozen=True):
+    tickets_table: Text
+    solutions_table: Text
+    state_machine_arn: Text
+    process_deadline_seconds: Seconds
+    estimated_completion_seconds: Seconds
+    max_attempts: Annotated[int, Meta(ge=1)]
+    """After which a lost attempt is not followed by another."""
 
 
 class PublishEvents(Environment, frozen=True):
@@ -156,6 +185,8 @@ FUNCTIONS: Final = MappingProxyType[str, type[Environment]](
         "kb_search": KbSearch,
         "kb_ingest": KbIngest,
         "process_ticket": ProcessTicket,
+        "dlq_processor": DlqProcessor,
+        "reconcile": Reconcile,
         "publish_events": PublishEvents,
         "itsm_authorizer": ItsmAuthorizer,
         "feedback_writer": FeedbackWriter,

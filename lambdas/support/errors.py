@@ -37,6 +37,11 @@ class Verdict(NamedTuple):
     def permanent(self) -> bool:
         return self.kind is Kind.PERMANENT
 
+    @property
+    def outage(self) -> bool:
+        """Whether a caller does well to try again: something is down, and not our own fault."""
+        return self.dependency and not self.permanent
+
 
 INVALID: Final = (Kind.PERMANENT, "INVALID_INPUT")
 NOT_FOUND: Final = (Kind.PERMANENT, "NOT_FOUND")
@@ -67,6 +72,7 @@ TABLE: Final = MappingProxyType[str, tuple[Kind, str]](
         "QueueDoesNotExist": NOT_FOUND,
         "AccessDenied": DENIED,
         "AccessDeniedException": DENIED,
+        "AuthorizationError": DENIED,
         "403": DENIED,
         "KMSAccessDeniedException": DENIED,
         "InvalidSignatureException": DENIED,
@@ -118,12 +124,13 @@ TABLE: Final = MappingProxyType[str, tuple[Kind, str]](
         "support.documents.InvalidDocumentError": INVALID,
         "support.services.knowledge_ingest.DocumentChangedError": RETRY,
         # Python's
+        "msgspec.DecodeError": INVALID,
         "msgspec.ValidationError": INVALID,
         "builtins.TimeoutError": RETRY,
         "builtins.ConnectionError": RETRY,
     }
 )
-_DEPENDENCIES: Final = ("botocore.", "urllib3.", "opensearchpy.", "aws_lambda_powertools.utilities.idempotency.")
+DEPENDENCIES: Final = ("botocore.", "urllib3.", "opensearchpy.", "aws_lambda_powertools.utilities.idempotency.")
 _RETRYABLE_STATUSES: Final = frozenset({408, 429, *range(500, 600)})
 
 
@@ -132,12 +139,17 @@ def classify(error: BaseException) -> Verdict:
     cause = error.__cause__
     if _is_wrapper(error) and cause is not None:
         return classify(cause)
-    dependency = any(name.startswith(_DEPENDENCIES) for name in _class_names(error))
-    for name in _names(error):
-        if name in TABLE:
-            return Verdict(*TABLE[name], dependency)
+    dependency = any(class_name.startswith(DEPENDENCIES) for class_name in _class_names(error))
+    for row in _names(error):
+        if row in TABLE:
+            return Verdict(*TABLE[row], dependency)
     kind = Kind.RETRYABLE if _status(error) in _RETRYABLE_STATUSES else Kind.UNKNOWN
     return Verdict(kind, "PROCESSING_FAILED", dependency)
+
+
+def name(error: BaseException) -> str:
+    """How a row of the table would name just this error: ``Converse:ThrottlingException``, ``builtins.KeyError``."""
+    return next(_names(error))
 
 
 def aws_code(error: BaseException) -> str:

@@ -171,7 +171,7 @@ def _unexpected(error: Exception) -> ApiError:
     """An outage of a dependency is worth a retry, all else is our own fault. Only the log sees the trace."""
     verdict = errors.classify(error)
     logger.exception("failed", kind=verdict.kind, dependency=verdict.dependency)
-    if verdict.dependency and not verdict.permanent:
+    if verdict.outage:
         return UnavailableError("Something the service depends on is down. Try again.", retry_after=RETRY_AFTER_OUTAGE)
     return InternalError("Something went wrong. Give the request id when you report it.")
 

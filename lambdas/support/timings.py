@@ -24,6 +24,9 @@ STREAM_MARGIN = 15
 """What a stream's function has left after the stream's end, for its cold start and its clearing up."""
 VISIBILITY_PER_TIMEOUT = 6
 """AWS asks for a visibility of at least six function timeouts (Lambda developer guide, SQS event sources)."""
+RECONCILE_RESERVE = 15
+"""What a run of reconcile leaves of its time: as long as a ticket may take whose first call gets no answer
+(``support.clients``)."""
 MARGIN = 60
 """What an outer limit leaves the inner one to act and to record."""
 
@@ -40,12 +43,16 @@ class Timings:
     """Timeout of process_ticket, one batch."""
     batch_window: int = 0
     """Longest time that the event source waits to fill a batch: 5 in production, 0 locally."""
-    max_receives: int = 5
+    max_receives: int = 8
     """Deliveries of a message before it goes to the dead-letter queue."""
     backoff_base: int = 5
     """First pause before a retry; it doubles with each delivery."""
-    backoff_cap: int = 60
+    backoff_cap: int = 300
     """Longest pause before a retry."""
+    unhurried_backoff_base: int = 60
+    """First pause before a retry of what nobody waits for (documents, feedback): outlasts longer outages."""
+    unhurried_backoff_cap: int = 720
+    """Longest pause before such a retry."""
     api_function_timeout: int = 28
     """Timeout of every function that answers an API call."""
     integration_timeout_ms: int = API_MAX_INTEGRATION_MS
@@ -54,6 +61,14 @@ class Timings:
     """Longest life of a solution's stream; streaming is exempt from the limits of other API calls (spec section 1)."""
     heartbeat_comment: int = 8
     """Longest silence on such a stream; at most ``STREAM_MAX_SILENCE``."""
+    estimated_completion: int = 120
+    """How long a customer is told that a ticket takes (spec section 3, step 1)."""
+    reconcile_minutes: int = 1
+    """Minutes from one look for overdue tickets to the next (spec section 3, step 5)."""
+    reconcile_timeout: int = 50
+    """Timeout of reconcile; shorter than its interval, so that its runs do not pile up."""
+    max_attempts: int = 3
+    """Attempts at a ticket after which a lost one is not followed by another: the ticket FAILED."""
 
     @property
     def visibility(self) -> int:
@@ -105,6 +120,10 @@ class Timings:
                 f"backoff_base {self.backoff_base} is above backoff_cap {self.backoff_cap}",
             ),
             (
+                1 <= self.unhurried_backoff_base <= self.unhurried_backoff_cap <= SQS_MAX_VISIBILITY,
+                f"unhurried back-off {self.unhurried_backoff_base}..{self.unhurried_backoff_cap} is not in order",
+            ),
+            (
                 self.backoff_cap <= self.visibility,
                 f"backoff_cap {self.backoff_cap} is above the visibility {self.visibility}",
             ),
@@ -140,6 +159,19 @@ class Timings:
                 1 <= self.heartbeat_comment <= STREAM_MAX_SILENCE,
                 f"heartbeat_comment {self.heartbeat_comment} is not within 1..{STREAM_MAX_SILENCE}",
             ),
+            (
+                1 <= self.estimated_completion <= self.process_deadline,
+                f"estimated_completion {self.estimated_completion} is not within 1..{self.process_deadline}",
+            ),
+            (
+                RECONCILE_RESERVE < self.reconcile_timeout <= LAMBDA_MAX_TIMEOUT,
+                f"reconcile_timeout {self.reconcile_timeout} is not in {RECONCILE_RESERVE + 1}..{LAMBDA_MAX_TIMEOUT}",
+            ),
+            (
+                self.reconcile_timeout <= 60 * self.reconcile_minutes < self.process_deadline,
+                f"reconcile_minutes {self.reconcile_minutes} is not between reconcile_timeout and the process deadline",
+            ),
+            (self.max_attempts >= 1, f"max_attempts {self.max_attempts} is below 1"),
         ]
         return [message for holds, message in rules if not holds]
 

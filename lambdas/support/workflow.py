@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -17,17 +17,22 @@ if TYPE_CHECKING:
 
 _GONE: Final = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 """Nobody waits for the answer any more: the task timed out, was answered before, or its execution ended."""
+ExecutionState = Literal["RUNNING", "ENDED"]
 
 
 class TicketWorkflow:
-    """Starts executions of the state machine."""
+    """Starts executions of the state machine, one for each attempt at a ticket, and looks after them."""
 
     def __init__(self, client: SFNClient, state_machine_arn: str) -> None:
         self._client = client
         self._state_machine_arn = state_machine_arn
 
-    def start(self, ticket: Ticket) -> None:
-        """Start the attempt's execution. A second start is harmless: its name stays taken for 90 days."""
+    def start(self, ticket: Ticket) -> bool:
+        """Start the attempt's execution; a second start is harmless.
+
+        False when its name is taken, which it stays for 90 days. An execution that runs still may be answered as
+        started now (StartExecution is idempotent while it does).
+        """
         try:
             self._client.start_execution(
                 stateMachineArn=self._state_machine_arn,
@@ -36,6 +41,16 @@ class TicketWorkflow:
             )
         except self._client.exceptions.ExecutionAlreadyExists:
             logger.info("already started", ticket_id=ticket.ticket_id, attempt=ticket.attempt)
+            return False
+        return True
+
+    def state(self, ticket: Ticket) -> ExecutionState:
+        """What the execution of the ticket's attempt does. It must have been started."""
+        answer = self._client.describe_execution(executionArn=self._execution_arn(ticket), includedData="METADATA_ONLY")
+        return "RUNNING" if answer["status"] == "RUNNING" else "ENDED"
+
+    def _execution_arn(self, ticket: Ticket) -> str:
+        return f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{ticket.execution_name}"
 
 
 class TaskTokens:

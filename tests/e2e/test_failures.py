@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -12,12 +10,6 @@ import pytest
 from support.contract import FAILURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from types_boto3_sqs import SQSClient
-    from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
-
-    from harness.local_stack import LocalStack, Outputs
     from tests.e2e.conftest import Bedrock, Caller, Eventually, Problem
 
 WRITE, EMBED = "Converse", "InvokeModel"
@@ -103,78 +95,3 @@ def test_without_a_passage_that_helps_a_person_is_asked_and_nothing_is_invented(
 
 def test_a_symptom_that_says_nothing_is_for_a_person_too(customer: Caller, request_body: dict[str, Any]) -> None:
     assert customer.answer(request_body | {"symptom_text": "??? ??? ???"}).status == "NEEDS_REVIEW"
-
-
-# --- messages that cannot be read
-
-
-class Line:
-    """A queue of the test's own with its failure queue, worked on by a deployed function.
-
-    The real queue hides a failed message longer each time: there, five deliveries take two minutes.
-    """
-
-    def __init__(self, stack: LocalStack, function: str) -> None:
-        self._sqs: SQSClient = stack.client("sqs")
-        self._functions = stack.client("lambda")
-        name = f"e2e-{uuid.uuid4().hex}"
-        self.failed = self._sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
-        target = self._sqs.get_queue_attributes(QueueUrl=self.failed, AttributeNames=["QueueArn"])["Attributes"]
-        redrive = json.dumps({"deadLetterTargetArn": target["QueueArn"], "maxReceiveCount": 2})
-        attributes = {"VisibilityTimeout": "1", "RedrivePolicy": redrive}
-        self.queue = self._sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-        source = self._sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]
-        self._mapping = self._functions.create_event_source_mapping(
-            FunctionName=f"{function}:live",
-            EventSourceArn=source["QueueArn"],
-            BatchSize=10,
-            FunctionResponseTypes=["ReportBatchItemFailures"],
-        )["UUID"]
-
-    def send(self, *bodies: str) -> None:
-        """All at once, so that they come as one batch."""
-        entries: list[SendMessageBatchRequestEntryTypeDef] = [
-            {"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)
-        ]
-        assert not self._sqs.send_message_batch(QueueUrl=self.queue, Entries=entries).get("Failed")
-
-    def ends_with(self, failures: list[str]) -> bool:
-        """Whether nothing is worked on any more, and just these are in the failure queue."""
-        counts = self._sqs.get_queue_attributes(
-            QueueUrl=self.queue,
-            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        )["Attributes"]
-        answer = self._sqs.receive_message(QueueUrl=self.failed, MaxNumberOfMessages=10, VisibilityTimeout=0)
-        found = [message["Body"] for message in answer.get("Messages", [])]
-        return not any(int(count) for count in counts.values()) and sorted(found) == sorted(failures)
-
-    def close(self) -> None:
-        self._functions.delete_event_source_mapping(UUID=self._mapping)
-        for url in (self.queue, self.failed):
-            self._sqs.delete_queue(QueueUrl=url)
-
-
-@pytest.fixture
-def line(stack: LocalStack, outputs: Outputs, request: pytest.FixtureRequest) -> Iterator[Line]:
-    made = Line(stack, outputs.functions[request.param])
-    yield made
-    made.close()
-
-
-@pytest.mark.parametrize("line", ["process_ticket"], indirect=True)
-def test_work_that_cannot_be_read_ends_among_the_failures(line: Line, eventually: Eventually) -> None:
-    unreadable = ["not json", '{"ticket_id": "tkt_1', '{"ticket_id": "tkt_000000000000"}', "[]", "a" * 100_000]
-    line.send(*unreadable)
-
-    eventually(lambda: line.ends_with(unreadable))
-
-
-@pytest.mark.parametrize("line", ["kb_ingest"], indirect=True)
-def test_a_message_that_cannot_be_read_does_not_harm_its_neighbours(
-    line: Line, eventually: Eventually, word: str
-) -> None:
-    keys = [f"kb/it/{word}-{number}.md" for number in range(4)]
-    notices = [json.dumps({"Records": [{"s3": {"object": {"key": key}}}]}) for key in keys]
-    line.send(*notices[:2], "not json", *notices[2:], "{}")
-
-    eventually(lambda: line.ends_with(["not json", "{}"]))

@@ -23,8 +23,11 @@ NAME: Final = "support-local-{}"
 QUEUE: Final = "/000000000000/support-local-{}"
 BUCKET: Final = "support-local-knowledge-base-000000000000"
 STATE_MACHINE: Final = "arn:aws:states:eu-central-1:000000000000:stateMachine:support-local-ticket-workflow"
+TOPIC: Final = "arn:aws:sns:eu-central-1:000000000000:support-local-alarms"
+CONSUMERS: Final = {"tickets": "process_ticket", "kb-ingest": "kb_ingest", "feedback": "feedback_writer"}
+"""Queue -> the function that works it off."""
 OF_THE_GATEWAY: Final = ("api-status", "api-feedback")
-DENIED: Final = {"AccessDenied", "AccessDeniedException"}
+DENIED: Final = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 
 TICKET: Final = {"ticket_id": {"S": "tkt_0"}}
 NEVER: Final = {"ConditionExpression": "attribute_exists(no_such_attribute)"}
@@ -57,6 +60,12 @@ def _calls(sqs: str, cursor_key: str, partner_key: str) -> dict[str, Call]:
         "KeyConditionExpression": "customer_id = :c",
         "ExpressionAttributeValues": {":c": {"S": "C0"}},
     }
+    overdue = {
+        "IndexName": "open-by-deadline",
+        "KeyConditionExpression": "#open = :open",
+        "ExpressionAttributeNames": {"#open": "open"},
+        "ExpressionAttributeValues": {":open": {"S": "none"}},
+    }
     idempotency = {"TableName": NAME.format("idempotency-keys"), "Key": {"idempotency_key": {"S": "none"}}}
     document, draft = {"Bucket": BUCKET, "Key": "kb/it/colonnina-e042.md"}, {"Bucket": BUCKET, "Key": "drafts/none.md"}
     ticket_queue, ingest_queue, feedback_queue = (
@@ -71,6 +80,16 @@ def _calls(sqs: str, cursor_key: str, partner_key: str) -> dict[str, Call]:
     message = feedback_queue | {"MessageBody": "x", "DelaySeconds": 100_000}
     solvers = ("get_solution", "get_solution_stream", "review_ticket", "process_ticket")
     readers = (*solvers, "create_ticket", "get_ticket", "feedback_writer", "api-status")
+    failures, failure = {"TableName": NAME.format("failures")}, {"failure_id": {"S": "none"}}
+    never_sent = {"MessageBody": "x", "DelaySeconds": 100_000}
+    other_time = {"ReceiptHandle": "none", "VisibilityTimeout": 0}
+
+    def queue(name: str) -> dict[str, str]:
+        return {"QueueUrl": sqs + QUEUE.format(name)}
+
+    def dead_letters(name: str) -> dict[str, str]:
+        return queue(f"{name}-dlq")
+
     mac = {"KeyId": cursor_key, "Message": b"cursor", "MacAlgorithm": "HMAC_SHA_256"}
 
     def secret(operation: str, *may: str, **about: str) -> Call:
@@ -81,11 +100,20 @@ def _calls(sqs: str, cursor_key: str, partner_key: str) -> dict[str, Call]:
     return {
         "read a ticket": call("dynamodb", "get_item", tickets | {"Key": TICKET}, *readers),
         "store a ticket": call("dynamodb", "put_item", tickets | NEVER | {"Item": TICKET}, "create_ticket"),
-        "change a ticket": call("dynamodb", "update_item", tickets | NEVER | change, "create_ticket", "review_ticket"),
+        "change a ticket": call(
+            "dynamodb",
+            "update_item",
+            tickets | NEVER | change,
+            "create_ticket",
+            "review_ticket",
+            "dlq_processor",
+            "reconcile",
+        ),
         "delete a ticket": call("dynamodb", "delete_item", tickets | NEVER | {"Key": TICKET}),
         "list a customer's tickets": call("dynamodb", "query", tickets | of_customer, "list_tickets"),
+        "list overdue tickets": call("dynamodb", "query", tickets | overdue, "reconcile"),
         "look through all tickets": call("dynamodb", "scan", tickets | {"Limit": 1}),
-        "read a solution": call("dynamodb", "get_item", solutions | {"Key": TICKET}, *solvers),
+        "read a solution": call("dynamodb", "get_item", solutions | {"Key": TICKET}, *solvers, "reconcile"),
         "store a solution": call(
             "dynamodb", "put_item", solutions | NEVER | {"Item": TICKET}, "process_ticket", "review_ticket"
         ),
@@ -110,6 +138,21 @@ def _calls(sqs: str, cursor_key: str, partner_key: str) -> dict[str, Call]:
         "send feedback": call("sqs", "send_message", message, "api-feedback"),
         "send work": call("sqs", "send_message", message | ticket_queue),
         "look at the feedback queue": call("sqs", "get_queue_attributes", feedback_queue, "feedback_writer"),
+        **{
+            f"give up a message of {name}": call("sqs", "send_message", never_sent | dead_letters(name), consumer)
+            for name, consumer in CONSUMERS.items()
+        },
+        **{
+            f"put off a message of {name}": call("sqs", "change_message_visibility", other_time | queue(name), consumer)
+            for name, consumer in CONSUMERS.items()
+        },
+        **{
+            f"look at the failures of {name}": call("sqs", "get_queue_attributes", dead_letters(name), "dlq_processor")
+            for name in CONSUMERS
+        },
+        "keep a failure": call("dynamodb", "put_item", failures | NEVER | {"Item": failure}, "dlq_processor"),
+        "read a failure": call("dynamodb", "get_item", failures | {"Key": failure}),
+        "tell people": call("sns", "publish", {"TopicArn": TOPIC, "Message": ""}, "dlq_processor"),
         "empty the feedback queue's failures": call(
             "sqs", "purge_queue", {"QueueUrl": feedback_queue["QueueUrl"] + "-dlq"}
         ),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ITEMS = {"Get": "dynamodb:GetItem", "Put": "dynamodb:PutItem", "Update": "dynamodb:UpdateItem"}
 SEND = {"kms:Decrypt", "kms:GenerateDataKey"}
 CONSUME = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
+POSTPONE = {"sqs:ChangeMessageVisibility"}
 
 EVERY_FUNCTION = {
     "WriteLogs": {"logs:CreateLogStream", "logs:PutLogEvents"},
@@ -60,6 +61,8 @@ OWN = {
     },
     "feedback_writer": {
         "ConsumeFeedback": CONSUME,
+        "PostponeFeedback": POSTPONE,
+        "SendToFeedbackDlq": {"sqs:SendMessage"},
         "TicketsItems": {ITEMS["Get"]},
         "FeedbackItems": {ITEMS["Put"]},
         **TABLES,
@@ -67,6 +70,8 @@ OWN = {
     "kb_search": {"SearchPassages": {"es:ESHttpPost"}, "Embed": {"bedrock:InvokeModel"}},
     "kb_ingest": {
         "ConsumeKbIngest": CONSUME,
+        "PostponeKbIngest": POSTPONE,
+        "SendToKbIngestDlq": {"sqs:SendMessage"},
         "ReadDocuments": {"s3:GetObject"},
         "TellMissingDocuments": {"s3:ListBucket"},
         "DataKeyThroughS3": {"kms:Decrypt"},
@@ -75,7 +80,8 @@ OWN = {
     },
     "process_ticket": {
         "ConsumeTickets": CONSUME,
-        "PostponeTickets": {"sqs:ChangeMessageVisibility"},
+        "PostponeTickets": POSTPONE,
+        "SendToTicketsDlq": {"sqs:SendMessage"},
         "TicketsItems": {ITEMS["Get"]},
         "SolutionsItems": {ITEMS["Get"], ITEMS["Put"]},
         "SearchPassages": {"es:ESHttpPost"},
@@ -84,6 +90,25 @@ OWN = {
         "GenerateThroughProfile": {"bedrock:InvokeModel"},
         "Guard": {"bedrock:ApplyGuardrail"},
         "AnswerWorkflow": {"states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"},
+        **TABLES,
+    },
+    "reconcile": {
+        "TicketsIndex": {"dynamodb:Query"},
+        "TicketsItems": {ITEMS["Update"]},
+        "SolutionsItems": {ITEMS["Get"]},
+        "StartWorkflow": {"states:StartExecution"},
+        "WatchWorkflow": {"states:DescribeExecution"},
+        **TABLES,
+    },
+    "dlq_processor": {
+        "ConsumeTicketsDlq": CONSUME,
+        "ConsumeKbIngestDlq": CONSUME,
+        "ConsumeFeedbackDlq": CONSUME,
+        "FailuresItems": {ITEMS["Put"]},
+        "TicketsItems": {ITEMS["Update"]},
+        "FailWorkflow": {"states:SendTaskFailure"},
+        "PublishAlarms": {"sns:Publish"},
+        "QueuesKeyThroughSns": SEND,
         **TABLES,
     },
     "publish_events": {
@@ -215,6 +240,30 @@ def test_keys_are_used_through_the_service_that_holds_the_data(graph: Graph, acc
         for granted in access.statements_of(role):
             if granted["Resource"] != [partners] and {"kms:Decrypt", "kms:GenerateDataKey"} & set(granted["Action"]):
                 assert list(granted["Condition"]["StringEquals"]) == ["kms:ViaService"]
+
+
+def test_a_consumer_gives_up_messages_to_its_own_failure_queue_only(graph: Graph, access: Access) -> None:
+    given_up = {"process_ticket": "tickets", "kb_ingest": "kb-ingest", "feedback_writer": "feedback"}
+    queues = {queue.inputs["name"]: queue for queue in graph.of_type("aws:sqs/queue:Queue")}
+    for function, thing in given_up.items():
+        role = access.role_of(graph.one("aws:lambda/function:Function", function))
+        may = {name for name, queue in queues.items() if access.allows(role, "sqs:SendMessage", queue.outputs["arn"])}
+        prefix = f"support-{graph.settings.environment}"
+        assert may == {f"{prefix}-{thing}-dlq", f"{prefix}-async-failures"}
+
+
+def test_people_are_told_on_the_alarm_topic_and_its_key_lets_the_teller_in(graph: Graph, access: Access) -> None:
+    topic = graph.one("aws:sns/topic:Topic")
+    tellers = [
+        function.name
+        for function in graph.of_type("aws:lambda/function:Function")
+        if access.allows(access.role_of(function), "sns:Publish", topic.outputs["arn"])
+    ]
+    assert tellers == ["dlq_processor"]
+    processor = graph.one("aws:lambda/function:Function", "dlq_processor")
+    for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+        assert access.allows(access.role_of(processor), action, topic.inputs["kmsMasterKeyId"])
+    assert processor.inputs["environment"]["variables"]["ALARM_TOPIC_ARN"] == topic.arn
 
 
 def test_events_are_published_in_the_services_own_name(graph: Graph, access: Access) -> None:

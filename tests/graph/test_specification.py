@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from components import models, search
-from components.functions import METRICS_NAMESPACE, STREAMING
+from components.functions import STREAMING
 from components.tables import CUSTOMER_INDEX, DEADLINE_INDEX
-from support import embedding, environment
-from support.repositories.ticket_table import CUSTOMER_CREATED_INDEX
+from support import embedding, environment, telemetry
+from support.repositories.ticket_table import CUSTOMER_CREATED_INDEX, OPEN_DEADLINE_INDEX
 from support.routes import ROUTES, FunctionProxy
+from support.services.dead_letter_processing import METRIC
 from support.services.search_setup import READER, WRITER
 from support.services.ticket_events import SOURCE
 
@@ -47,7 +50,7 @@ def test_each_function_is_given_exactly_the_environment_that_it_reads(graph: Gra
         environment.load(environment.FUNCTIONS[key], own)
         assert own.keys() == environment.variables(environment.FUNCTIONS[key])
         assert variables["POWERTOOLS_SERVICE_NAME"] == key
-        assert variables["POWERTOOLS_METRICS_NAMESPACE"] == METRICS_NAMESPACE
+        assert variables["POWERTOOLS_METRICS_NAMESPACE"] == f"EnergySupport/{graph.settings.environment}"
         assert variables["POWERTOOLS_LOG_LEVEL"] == graph.settings.functions.log_level
 
 
@@ -121,6 +124,20 @@ def test_tickets_are_worked_on_in_batches(graph: Graph) -> None:
     assert source["maximumBatchingWindowInSeconds"] == graph.settings.functions.batching_window_seconds
 
 
+def test_overdue_tickets_are_looked_for_every_minute(graph: Graph) -> None:
+    rule = graph.one("aws:cloudwatch/eventRule:EventRule", "overdue-tickets").inputs
+    target = graph.one("aws:cloudwatch/eventTarget:EventTarget", "overdue-tickets").inputs
+    assert rule["scheduleExpression"] == "rate(1 minute)"
+    assert (target["rule"], target["arn"]) == (rule["name"], graph.one("aws:lambda/alias:Alias", "reconcile").arn)
+    timings = graph.settings.functions.timings
+    function = by_key(graph)["reconcile"].inputs
+    # One run is over when the next begins.
+    assert function["timeout"] == timings.reconcile_timeout < 60 * timings.reconcile_minutes
+    variables = function["environment"]["variables"]
+    assert int(variables["PROCESS_DEADLINE_SECONDS"]) == timings.process_deadline
+    assert int(variables["MAX_ATTEMPTS"]) == timings.max_attempts == 3
+
+
 def test_changes_of_tickets_are_never_dropped_unseen(graph: Graph) -> None:
     source = graph.one("aws:lambda/eventSourceMapping:EventSourceMapping", "ticket-changes").inputs
     assert source["startingPosition"] == "TRIM_HORIZON"
@@ -157,7 +174,7 @@ def test_tickets_are_found_by_customer_and_by_deadline(graph: Graph) -> None:
         for index in tickets["globalSecondaryIndexes"]
     }
     assert indexes == {CUSTOMER_INDEX: ["customer_id", "created_at"], DEADLINE_INDEX: ["open", "process_deadline"]}
-    assert CUSTOMER_INDEX == CUSTOMER_CREATED_INDEX
+    assert (CUSTOMER_INDEX, DEADLINE_INDEX) == (CUSTOMER_CREATED_INDEX, OPEN_DEADLINE_INDEX)
     types = {attribute["name"]: attribute["type"] for attribute in tickets["attributes"]}
     assert types == {"ticket_id": "S", "customer_id": "S", "created_at": "N", "open": "S", "process_deadline": "N"}
     assert tickets["streamViewType"] == "NEW_AND_OLD_IMAGES"
@@ -175,26 +192,107 @@ def test_what_ages_is_deleted(graph: Graph) -> None:
     assert expiring == {"tickets", "solutions", "idempotency-keys", "failures"}
 
 
-def test_failures_are_kept_fourteen_days_and_raise_an_alarm_at_the_first(graph: Graph) -> None:
+@pytest.mark.parametrize(
+    ("function", "prefix", "queue"),
+    [
+        ("process_ticket", "TICKET", "ticket-queue"),
+        ("kb_ingest", "INGEST", "ingest-queue"),
+        ("feedback_writer", "FEEDBACK", "feedback-queue"),
+    ],
+)
+def test_consumers_know_their_queue_and_when_a_delivery_is_the_last(
+    graph: Graph, function: str, prefix: str, queue: str
+) -> None:
+    variables = by_key(graph)[function].inputs["environment"]["variables"]
+    work, failures = graph.one(QUEUE, queue), graph.one(QUEUE, f"{queue}-dlq")
+    assert variables[f"{prefix}_QUEUE_URL"] == work.outputs["url"]
+    assert variables[f"{prefix}_DLQ_URL"] == failures.outputs["url"]
+    assert int(variables["MAX_RECEIVES"]) == work.json("redrivePolicy")["maxReceiveCount"]
+    sources = graph.of_type("aws:lambda/eventSourceMapping:EventSourceMapping")
+    [source] = [source for source in sources if source.inputs["eventSourceArn"] == work.arn]
+    assert source.inputs["functionName"] == graph.one("aws:lambda/alias:Alias", function).arn
+
+
+PROCESSED = {"ticket-queue-dlq", "ingest-queue-dlq", "feedback-queue-dlq"}
+"""Failure queues that dlq_processor empties."""
+
+
+def test_failures_are_kept_fourteen_days(graph: Graph) -> None:
     queues = graph.of_type(QUEUE)
     work = [queue for queue in queues if "redrivePolicy" in queue.inputs]
     failures = [queue for queue in queues if "redrivePolicy" not in queue.inputs]
     assert {queue.name for queue in work} == {"ticket-queue", "ingest-queue", "feedback-queue"}
-    assert {queue.name for queue in failures} == {
-        "ticket-queue-dlq",
-        "ingest-queue-dlq",
-        "feedback-queue-dlq",
-        "events-dlq",
-        "async-failures",
-    }
-    alarms = {alarm.inputs["dimensions"]["QueueName"]: alarm.inputs for alarm in graph.of_type(ALARM)}
+    assert {queue.name for queue in failures} == {*PROCESSED, "events-dlq", "async-failures"}
     for queue in failures:
         assert queue.inputs["messageRetentionSeconds"] == 14 * 24 * 3600
-        alarm = alarms[queue.inputs["name"]]
-        assert (alarm["metricName"], alarm["threshold"]) == ("ApproximateNumberOfMessagesVisible", 1)
-        assert alarm["comparisonOperator"] == "GreaterThanOrEqualToThreshold"
     for queue in work:
         assert queue.json("redrivePolicy")["deadLetterTargetArn"] == f"{queue.arn}-dlq"
+
+
+def alarms_of(graph: Graph, queue: Resource) -> dict[str, tuple[int, int, int]]:
+    """Metric -> threshold, periods and their seconds; all of them of the most that was seen."""
+    alarms = [a.inputs for a in graph.of_type(ALARM) if a.inputs["dimensions"] == {"QueueName": queue.inputs["name"]}]
+    for alarm in alarms:
+        assert (alarm["namespace"], alarm["statistic"]) == ("AWS/SQS", "Maximum")
+        assert alarm["comparisonOperator"] == "GreaterThanOrEqualToThreshold"
+        assert alarm["treatMissingData"] == "notBreaching"
+    return {a["metricName"]: (a["threshold"], a["evaluationPeriods"], a["period"]) for a in alarms}
+
+
+def test_a_failure_queue_that_nothing_empties_rings_at_the_first_message(graph: Graph) -> None:
+    for name in ("events-dlq", "async-failures"):
+        assert alarms_of(graph, graph.one(QUEUE, name)) == {"ApproximateNumberOfMessagesVisible": (1, 1, 60)}
+
+
+def test_a_failure_queue_that_is_emptied_rings_when_that_fails(graph: Graph) -> None:
+    sources = graph.of_type("aws:lambda/eventSourceMapping:EventSourceMapping")
+    alias = graph.one("aws:lambda/alias:Alias", "dlq_processor").arn
+    emptied = {source.inputs["eventSourceArn"] for source in sources if source.inputs["functionName"] == alias}
+    assert emptied == {graph.one(QUEUE, name).arn for name in PROCESSED}
+    for name in PROCESSED:
+        queue = graph.one(QUEUE, name)
+        assert alarms_of(graph, queue) == {
+            "ApproximateAgeOfOldestMessage": (600, 1, 60),
+            # Received again and again: longer in flight than any one delivery.
+            "ApproximateNumberOfMessagesNotVisible": (1, 15, 60),
+        }
+        assert queue.inputs["visibilityTimeoutSeconds"] < 15 * 60
+
+
+def test_any_message_that_failed_for_good_rings(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    alarm = graph.one(ALARM, "dead-letters").inputs
+    assert (alarm["threshold"], alarm["evaluationPeriods"], alarm["period"]) == (1, 1, 60)
+    assert (alarm["statistic"], alarm["comparisonOperator"]) == ("Sum", "GreaterThanOrEqualToThreshold")
+    written = _counted(graph, monkeypatch)
+    [definition] = written["_aws"]["CloudWatchMetrics"]
+    assert definition["Namespace"] == alarm["namespace"]
+    assert [metric["Name"] for metric in definition["Metrics"]] == [alarm["metricName"]]
+    # An alarm sees a metric under just the dimensions that it was written with.
+    assert sorted(alarm["dimensions"]) in [sorted(names) for names in definition["Dimensions"]]
+    assert {name: written[name] for name in alarm["dimensions"]} == alarm["dimensions"]
+    assert ["ErrorType"] in definition["Dimensions"]
+
+
+def _counted(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The line of log in which the deployed function counts a message."""
+    variables = by_key(graph)["dlq_processor"].inputs["environment"]["variables"]
+    for name in ("POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"):
+        monkeypatch.setenv(name, variables[name])
+    lines = io.StringIO()
+    with contextlib.redirect_stdout(lines):
+        telemetry.count_by(METRIC, ErrorType="permanent")
+    line: dict[str, Any] = json.loads(lines.getvalue())
+    return line
+
+
+def test_answers_to_an_idempotency_key_are_kept_for_their_whole_period(graph: Graph) -> None:
+    """A day, unless a setting says otherwise; only the table's own expiry removes them (facts/idempotency.md)."""
+    table = graph.one(TABLE, "idempotency-keys").inputs
+    assert table["ttl"] == {"enabled": True, "attributeName": "ttl"}
+    assert "streamEnabled" not in table
+    assert graph.settings.retention.idempotency_hours == 24
+    variables = by_key(graph)["create_ticket"].inputs["environment"]["variables"]
+    assert int(variables["IDEMPOTENCY_SECONDS"]) == 24 * 3600
 
 
 def test_queues_and_topic_are_encrypted_with_a_customer_key(graph: Graph) -> None:
@@ -344,6 +442,6 @@ def test_tickets_start_at_once_locally_and_in_batches_in_production(graph_of: Gr
 def test_program_and_functions_speak_of_the_same(graph: Graph) -> None:
     assert embedding.DIMENSIONS == search.EMBEDDING_DIMENSIONS
     assert (search.READER, search.WRITER) == (READER, WRITER)
-    rule = graph.one("aws:cloudwatch/eventRule:EventRule").json("eventPattern")
+    rule = graph.one("aws:cloudwatch/eventRule:EventRule", "events").json("eventPattern")
     assert rule == {"source": [SOURCE]}
     assert models.EMBEDDING_MODEL_ID.startswith("amazon.titan-embed-text-v2")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from components.workflow import render
+from support.contract import FAILURES
+from support.services.ticket_processing import SUPERSEDED
 
 if TYPE_CHECKING:
     from harness.graph import Graph
@@ -69,10 +71,13 @@ def test_no_status_goes_back_and_a_settled_ticket_leaves_the_index_of_open_ones(
 
 def test_a_failure_keeps_its_code_and_silence_is_a_timeout(graph: Graph) -> None:
     states = definition(graph)["States"]
-    silent, failed = states["QueueForProcessing"]["Catch"]
+    silent, failed, broken = states["QueueForProcessing"]["Catch"]
     assert silent["ErrorEquals"] == ["States.HeartbeatTimeout", "States.Timeout"]
     assert states[silent["Next"]]["Result"] == "TIMED_OUT"
-    assert (failed["ErrorEquals"], failed["Next"]) == (["States.ALL"], "RecordFailure")
+    assert set(failed["ErrorEquals"]) == FAILURES.keys() - {"START_FAILED", "TIMED_OUT", "REJECTED"} | {SUPERSEDED}
+    assert failed["Next"] == "RecordFailure"
+    assert broken["ErrorEquals"] == ["States.ALL"]
+    assert (states[broken["Next"]]["Result"], states[broken["Next"]]["Next"]) == ("PROCESSING_FAILED", "RecordFailure")
     assert states["RecordFailure"]["Parameters"]["ExpressionAttributeValues"][":code"] == {"S.$": "$.error.Error"}
 
 

@@ -63,6 +63,7 @@ def deployed(paths: Paths, *, api_url: str = "http://127.0.0.1:9/api") -> None:
         queue_urls={},
         tables={},
         usage_plan_ids={},
+        state_machine_arn="arn",
         partner_key_arn="arn",
     )
     paths.local.mkdir(parents=True, exist_ok=True)
@@ -212,7 +213,12 @@ def test_a_stack_that_was_never_up_has_a_status(call: Call) -> None:
 
 def test_a_stopped_stack_is_told_by_the_commands_that_need_it(call: Call, paths: Paths) -> None:
     deployed(paths)
-    for arguments in (["ticket", "show", "tkt_0123456789ab"], ["ticket", "create"], ["search", "E042"]):
+    for arguments in (
+        ["ticket", "show", "tkt_0123456789ab"],
+        ["ticket", "create"],
+        ["search", "E042"],
+        ["replay", "list"],
+    ):
         told = fault(call(*arguments))
         assert "emulator is stopped; front is stopped; search is stopped; bedrock is stopped" in told
         assert "`harness up`" in told

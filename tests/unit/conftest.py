@@ -6,7 +6,7 @@ import io
 import json
 import logging
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,9 +14,14 @@ import msgspec
 import pytest
 from moto import mock_aws
 
+from create_ticket.handler import create
+from support import http
 from support.caller import Caller
 from support.contract import Asset, CreateTicketRequest, Customer, PassageMetadata, Policies
+from support.idempotency import Once
 from support.knowledge import Passage
+from support.repositories.ticket_table import TicketTable
+from support.services.ticket_creation import TicketCreation
 from support.telemetry import logger
 from support.tickets import Ticket
 
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
+IDEMPOTENCY_SECONDS = 86_400
 
 
 @dataclass
@@ -210,6 +216,8 @@ def dynamodb(aws: None) -> DynamoDBClient:
             {"AttributeName": "ticket_id", "AttributeType": "S"},
             {"AttributeName": "customer_id", "AttributeType": "S"},
             {"AttributeName": "created_at", "AttributeType": "N"},
+            {"AttributeName": "open", "AttributeType": "S"},
+            {"AttributeName": "process_deadline", "AttributeType": "N"},
         ],
         GlobalSecondaryIndexes=[
             {
@@ -219,7 +227,15 @@ def dynamodb(aws: None) -> DynamoDBClient:
                     {"AttributeName": "created_at", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "ALL"},
-            }
+            },
+            {
+                "IndexName": "open-by-deadline",
+                "KeySchema": [
+                    {"AttributeName": "open", "KeyType": "HASH"},
+                    {"AttributeName": "process_deadline", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            },
         ],
     )
     for table, *keys in (
@@ -227,6 +243,7 @@ def dynamodb(aws: None) -> DynamoDBClient:
         ("idempotency-keys", "idempotency_key"),
         ("api-keys", "api_key"),
         ("feedback", "ticket_id", "feedback_id"),
+        ("failures", "failure_id"),
     ):
         client.create_table(
             TableName=table,
@@ -238,3 +255,50 @@ def dynamodb(aws: None) -> DynamoDBClient:
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
         )
     return client
+
+
+# --- POST /tickets, with real tables and a real Powertools
+
+
+class Workflow:
+    """Executions that were started, by name. ``before`` and ``after`` may raise what the call raises."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.before: Callable[[], None] = lambda: None
+        self.after: Callable[[], None] = lambda: None
+
+    def start(self, ticket: Ticket) -> None:
+        self.before()
+        if ticket.execution_name not in self.started:
+            self.started.append(ticket.execution_name)
+        self.after()
+
+
+@pytest.fixture
+def workflow() -> Workflow:
+    return Workflow()
+
+
+@pytest.fixture
+def post(
+    dynamodb: DynamoDBClient, workflow: Workflow, call: type[Call], context: Any, ticket_body: dict[str, Any]
+) -> Callable[..., dict[str, Any]]:
+    """POST /tickets as the handler answers it; the first argument is the Idempotency-Key."""
+    creation = TicketCreation(
+        TicketTable(dynamodb, "tickets"),
+        workflow,
+        process_deadline=timedelta(seconds=1980),
+        estimated_completion=timedelta(seconds=120),
+        retention=timedelta(days=30),
+    )
+    once = Once(dynamodb, "idempotency-keys", seconds=IDEMPOTENCY_SECONDS)
+    handler = http.handler(
+        lambda: http.Application(respond=lambda request: create(creation, once, request), origins=frozenset())
+    )
+
+    def send(key: str | None = None, *, body: Any = None, **caller: Any) -> dict[str, Any]:
+        headers = {"Idempotency-Key": key} if key is not None else {}
+        return handler(call(body=body or ticket_body, headers=headers, **caller).event(), context)
+
+    return send

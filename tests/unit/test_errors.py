@@ -11,7 +11,7 @@ import pytest
 import urllib3.exceptions
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyPersistenceLayerError
 
-from support import contract
+from support import contract, errors
 from support.errors import TABLE, Kind, aws_code, classify
 
 CLASSES = [name for name in TABLE if "." in name and not name.startswith("AWS.")]
@@ -97,3 +97,26 @@ def test_our_own_errors_are_no_dependencies() -> None:
 def test_only_client_errors_have_a_code() -> None:
     assert aws_code(client_error("SlowDown")) == "SlowDown"
     assert aws_code(ValueError()) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (client_error("AccessDeniedException", "Converse"), "Converse:AccessDeniedException"),
+        (
+            botocore.exceptions.EventStreamError({"Error": {"Code": "throttlingException"}}, "ConverseStream"),
+            "ConverseStream:ThrottlingException",
+        ),
+        (KeyError("x"), "builtins.KeyError"),
+        (msgspec.DecodeError("x"), "msgspec.DecodeError"),
+    ],
+)
+def test_an_error_is_called_as_its_row_would_be(error: Exception, name: str) -> None:
+    assert errors.name(error) == name
+
+
+def test_what_is_down_is_worth_another_call_and_what_is_denied_is_not() -> None:
+    assert classify(client_error("ThrottlingException")).outage
+    assert classify(client_error("Mystery")).outage
+    assert not classify(client_error("AccessDeniedException")).outage
+    assert not classify(TimeoutError()).outage

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feedback_writer.handler import write
+from feedback_writer.handler import Application, work_off
+from support.consumer import Consumer
 from support.items import from_item, to_item
 from support.repositories.feedback_table import FeedbackTable
 from support.repositories.ticket_table import TicketTable
-from support.services.feedback_writing import Dropped, FeedbackWriting
+from support.services.feedback_writing import Dropped, FeedbackWriting, read
 from support.telemetry import flush
 from support.times import from_epoch
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
     from support import batch
+    from support.dead_letters import DeadLetter
     from support.tickets import Ticket
 
     MakeTicket = Callable[..., Ticket]
@@ -57,7 +59,12 @@ def message(
 
 
 def record(body: str, number: int = 1) -> batch.Record:
-    return {"messageId": f"message-{number}", "body": body, "attributes": {"SentTimestamp": str(SENT * 1000 + 7)}}
+    return {
+        "messageId": f"message-{number}",
+        "receiptHandle": f"receipt-{number}",
+        "body": body,
+        "attributes": {"SentTimestamp": str(SENT * 1000 + 7), "ApproximateReceiveCount": "1"},
+    }
 
 
 class Box:
@@ -66,9 +73,19 @@ class Box:
     def __init__(self, client: DynamoDBClient) -> None:
         self.client = client
         self.writing = FeedbackWriting(TicketTable(client, "tickets"), FeedbackTable(client, "feedback"))
+        self.dead: list[tuple[str, DeadLetter]] = []
+        self.postponed: list[str] = []
+
+    def send(self, body: str, letter: DeadLetter) -> None:
+        self.dead.append((body, letter))
+
+    def postpone(self, receipt_handle: str, _receive_count: int) -> None:
+        self.postponed.append(receipt_handle)
 
     def take(self, *bodies: str) -> batch.Failures:
-        failures = write(self.writing, [record(body, number) for number, body in enumerate(bodies, 1)])
+        consumer = Consumer(queue="feedback", read=read, retry=self, dead_letters=self, max_receives=5)
+        records = [record(body, number) for number, body in enumerate(bodies, 1)]
+        failures = work_off(Application(self.writing, consumer), records)
         flush()
         return failures
 
@@ -146,10 +163,24 @@ def test_operators_may_rate_any_ticket_and_are_logged(box: Box, log_lines: LogLi
         "no JSON",
         "[]",
         "{}",
+        message()[:-3],
         message().replace('"body"', '"bodies"'),
         message(feedback_id=""),
         message(feedback_id="x" * 129),
         message().replace(encoded(ID), "not base64!"),
+        "x" * 1_000_000,
+    ],
+)
+def test_what_the_gateway_did_not_write_ends_among_the_failures(box: Box, body: str) -> None:
+    assert box.take(message(), body) == {"batchItemFailures": []}
+    assert len(box.rows()) == 1
+    [(kept, letter)] = box.dead
+    assert (kept, letter.queue, letter.reason, letter.message_id) == (body, "feedback", "MALFORMED", "message-2")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
         message(principal=""),
         message(ticket_id=""),
         message(ticket_id="../tickets"),
@@ -167,9 +198,9 @@ def test_operators_may_rate_any_ticket_and_are_logged(box: Box, log_lines: LogLi
         message({**GOOD, "ticket_id": "tkt_ffffffffffff"}),
     ],
 )
-def test_what_is_malformed_is_dropped_for_good(box: Box, log_lines: LogLines, body: str) -> None:
+def test_what_a_caller_got_wrong_is_dropped_for_good(box: Box, log_lines: LogLines, body: str) -> None:
     assert box.take(body) == {"batchItemFailures": []}
-    assert box.rows() == []
+    assert (box.rows(), box.dead) == ([], [])
     lines = log_lines()
     assert counted(lines) == {"FeedbackMalformed": [1.0]}
     assert (lines[0]["message"], lines[0]["reason"]) == ("feedback dropped", "MALFORMED")
@@ -193,9 +224,9 @@ def test_only_what_a_table_could_not_take_comes_again(
         return get_item(**request)
 
     monkeypatch.setattr(box.client, "get_item", down)
-    failures = box.take(message(), message(ticket_id="tkt_ffffffffffff"), "no JSON")
+    failures = box.take(message(), message(ticket_id="tkt_ffffffffffff"), message(b"{"))
     assert failures == {"batchItemFailures": [{"itemIdentifier": "message-2"}]}
-    assert len(box.rows()) == 1
+    assert (len(box.rows()), box.postponed) == (1, ["receipt-2"])
     assert counted(log_lines()).keys() >= {"FeedbackReceived", "FeedbackMalformed"}
 
 
@@ -212,5 +243,8 @@ def test_no_message_makes_the_writer_fail(
     box: Box, body: str | bytes, ticket_id: str, principal: str, groups: str, customer_id: str
 ) -> None:
     hostile = message(body, ticket_id=ticket_id, principal=principal, groups=groups, customer_id=customer_id)
-    for told in (hostile, body if isinstance(body, str) else body.decode(errors="replace")):
-        assert isinstance(box.writing.write(told, sent_at=from_epoch(SENT)), Dropped)
+    assert isinstance(box.writing.write(read(hostile), sent_at=from_epoch(SENT)), Dropped)
+    box.dead.clear()
+    other = body if isinstance(body, str) else body.decode(errors="replace")
+    assert box.take(other) == {"batchItemFailures": []}
+    assert [kept for kept, _ in box.dead] == [other]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from kb_ingest.handler import keys, synchronise
+from kb_ingest.handler import Application, keys, work_off
+from support.consumer import Consumer
 from support.documents import InvalidDocumentError
 from support.repositories.document_store import DocumentStore
 from support.services.knowledge_ingest import ATTEMPTS, DocumentChangedError, KnowledgeIngest
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from support import batch
+    from support.dead_letters import DeadLetter
     from support.knowledge import Chunk
+
+    Take = Callable[..., list[str]]
 
 BUCKET = "knowledge"
 KEY = "kb/en/fan.md"
@@ -76,7 +80,47 @@ def put(s3: S3Client, body: str, key: str = KEY) -> None:
 
 def message(*names: str, event: str = "ObjectCreated:Put") -> batch.Record:
     records = [{"eventName": event, "s3": {"bucket": {"name": BUCKET}, "object": {"key": name}}} for name in names]
-    return {"messageId": names[0], "body": json.dumps({"Records": records})}
+    return record(json.dumps({"Records": records}), names[0])
+
+
+def record(body: str, message_id: str = "message") -> batch.Record:
+    return {
+        "messageId": message_id,
+        "receiptHandle": f"receipt of {message_id}",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
+
+
+class Queue:
+    """The ingest queue and its failure queue."""
+
+    def __init__(self) -> None:
+        self.dead: list[tuple[str, DeadLetter]] = []
+        self.postponed: list[str] = []
+
+    def send(self, body: str, letter: DeadLetter) -> None:
+        self.dead.append((body, letter))
+
+    def postpone(self, receipt_handle: str, _receive_count: int) -> None:
+        self.postponed.append(receipt_handle)
+
+
+@pytest.fixture
+def queue() -> Queue:
+    return Queue()
+
+
+@pytest.fixture
+def take(ingest: KnowledgeIngest, queue: Queue) -> Callable[..., list[str]]:
+    """Work off a batch; the messages that come again."""
+    consumer = Consumer(queue="kb-ingest", read=keys, retry=queue, dead_letters=queue, max_receives=5)
+
+    def work(*records: batch.Record) -> list[str]:
+        answer = work_off(Application(ingest, consumer), records)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    return work
 
 
 def test_a_document_is_cut_embedded_and_indexed(
@@ -100,20 +144,20 @@ def test_ingesting_twice_changes_nothing(ingest: KnowledgeIngest, s3: S3Client, 
 
 
 def test_a_document_that_is_gone_is_removed_even_if_the_event_says_created(
-    ingest: KnowledgeIngest, s3: S3Client, index: Index
+    ingest: KnowledgeIngest, take: Take, s3: S3Client, index: Index
 ) -> None:
     put(s3, "# Hum\nIt hums.")
     ingest.synchronise(KEY)
     s3.delete_object(Bucket=BUCKET, Key=KEY)
-    assert synchronise(ingest, [message(KEY, event="ObjectCreated:Put")]) == {"batchItemFailures": []}
+    assert take(message(KEY, event="ObjectCreated:Put")) == []
     assert index.documents == {}
 
 
 def test_a_document_that_is_there_is_indexed_even_if_the_event_says_removed(
-    ingest: KnowledgeIngest, s3: S3Client, index: Index
+    take: Take, s3: S3Client, index: Index
 ) -> None:
     put(s3, "# Hum\nIt hums.")
-    synchronise(ingest, [message(KEY, event="ObjectRemoved:Delete")])
+    take(message(KEY, event="ObjectRemoved:Delete"))
     assert KEY in index.documents
 
 
@@ -154,14 +198,32 @@ def test_a_document_that_never_stops_changing_is_left_to_the_queue(
     assert next(versions) == ATTEMPTS
 
 
-def test_one_bad_document_does_not_hold_up_the_others(ingest: KnowledgeIngest, s3: S3Client, index: Index) -> None:
+@pytest.mark.parametrize("together", [True, False])
+def test_one_bad_document_does_not_hold_up_the_others(
+    ingest: KnowledgeIngest, take: Take, queue: Queue, s3: S3Client, index: Index, *, together: bool
+) -> None:
     put(s3, "---\nlang: fr-FR\n---\nBonjour", "kb/en/bad.md")
     put(s3, "# Hum\nIt hums.")
-    failures = synchronise(ingest, [message("kb/en/bad.md"), message(KEY)])
-    assert failures == {"batchItemFailures": [{"itemIdentifier": "kb/en/bad.md"}]}
+    records = [message("kb/en/bad.md", KEY)] if together else [message("kb/en/bad.md"), message(KEY)]
+    assert take(*records) == []
     assert index.documents.keys() == {KEY}
+    [(_, letter)] = queue.dead
+    assert (letter.queue, letter.reason, letter.failure_code) == ("kb-ingest", "PERMANENT", "INVALID_INPUT")
     with pytest.raises(InvalidDocumentError):
         ingest.synchronise("kb/en/bad.md")
+
+
+def test_a_message_comes_again_while_any_of_its_documents_may_still_be_indexed(
+    take: Take, queue: Queue, s3: S3Client, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(_: str) -> list[float]:
+        raise ConnectionError
+
+    monkeypatch.setattr(embedder, "embed", down)
+    put(s3, "---\nlang: fr-FR\n---\nBonjour", "kb/en/bad.md")
+    put(s3, "# Hum\nIt hums.")
+    assert take(message("kb/en/bad.md", KEY)) == ["kb/en/bad.md"]
+    assert (queue.postponed, queue.dead) == (["receipt of kb/en/bad.md"], [])
 
 
 def test_what_is_no_document_is_left_alone(ingest: KnowledgeIngest, s3: S3Client, embedder: Embedder) -> None:
@@ -175,12 +237,17 @@ def test_keys_are_decoded_and_come_once() -> None:
     assert keys(body) == ["kb/it/perché no.md", "kb/a+b.md"]
 
 
-def test_s3s_test_event_is_ignored(ingest: KnowledgeIngest) -> None:
+def test_s3s_test_event_is_ignored(take: Take, queue: Queue) -> None:
     body = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET})
-    assert synchronise(ingest, [{"messageId": "test", "body": body}]) == {"batchItemFailures": []}
+    assert take(record(body)) == []
+    assert queue.dead == []
 
 
-@pytest.mark.parametrize("body", ["", "{", '{"Records": [{}]}', "{}"])
-def test_a_message_of_another_kind_is_a_failure(ingest: KnowledgeIngest, body: str) -> None:
-    failures = synchronise(ingest, [{"messageId": "odd", "body": body}])
-    assert failures == {"batchItemFailures": [{"itemIdentifier": "odd"}]}
+@pytest.mark.parametrize("body", ["", "{", '{"Records": [{}]}', "{}", '{"Records": [{"s3": {"object"', "x" * 1_000_000])
+def test_a_message_of_another_kind_ends_among_the_failures(
+    take: Take, queue: Queue, s3: S3Client, index: Index, body: str
+) -> None:
+    put(s3, "# Hum\nIt hums.")
+    assert take(record(body), message(KEY)) == []
+    assert [(kept, letter.reason) for kept, letter in queue.dead] == [(body, "MALFORMED")]
+    assert index.documents.keys() == {KEY}

@@ -1,59 +1,78 @@
-"""Batches of the ticket queue: concurrent, and only what failed comes again, later and later."""
+"""The ticket queue's consumer: every task is answered, whatever becomes of its message."""
 
 from __future__ import annotations
 
 import json
 import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from process_ticket.handler import Application, work_off
-from support.backoff import RetryLater, pause
+from support import ticket_work
+from support.consumer import Consumer
 from support.generation import MalformedAnswerError
-from support.services.ticket_processing import Result, TicketMissingError, TicketWork
+from support.services.ticket_processing import Result, TicketMissingError
+from support.telemetry import flush
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from support import batch
+    from support.dead_letters import DeadLetter
+    from support.ticket_work import TicketWork
+
+TICKETS = [f"tkt_{number:012x}" for number in range(10)]
+A, B, C, D = TICKETS[:4]
 
 
-def throttled(code: str = "ThrottlingException") -> Exception:
+def aws(code: str = "ThrottlingException") -> Exception:
     return botocore.exceptions.ClientError({"Error": {"Code": code, "Message": "m"}}, "Converse")
 
 
-class Processing:
-    """Does to a ticket what its name says."""
+@dataclass
+class World:
+    """Does to each ticket what is asked for it, and keeps what it is told."""
 
-    def __init__(self, behaviour: dict[str, Exception | Callable[[], Result]]) -> None:
-        self.behaviour = behaviour
+    behaviour: dict[str, Exception | Callable[[], Result]] = field(default_factory=dict)
+    failed: list[tuple[str, str, str]] = field(default_factory=list)
+    postponed: list[tuple[str, int]] = field(default_factory=list)
+    dead: list[tuple[str, DeadLetter]] = field(default_factory=list)
+    deaf: bool = False
+    """Whether the workflow can be told nothing."""
 
     def process(self, work: TicketWork) -> Result:
-        todo = self.behaviour[work.ticket_id]
+        todo = self.behaviour.get(work.ticket_id, lambda: Result.READY)
         if isinstance(todo, Exception):
             raise todo
         return todo()
 
-
-class Tasks:
-    def __init__(self) -> None:
-        self.failed: list[tuple[str, str, str]] = []
-
     def fail(self, token: str, failure_code: str, cause: str, /) -> bool:
+        if self.deaf:
+            raise aws()
         self.failed.append((token, failure_code, cause))
         return True
 
-
-class Retry:
-    def __init__(self) -> None:
-        self.postponed: list[tuple[str, int]] = []
-
     def postpone(self, receipt_handle: str, receive_count: int) -> None:
         self.postponed.append((receipt_handle, receive_count))
+
+    def send(self, body: str, letter: DeadLetter) -> None:
+        self.dead.append((body, letter))
+
+    def take(self, *records: batch.Record) -> list[str]:
+        """Work off a batch; the messages that come again."""
+        consumer = Consumer(queue="tickets", read=ticket_work.read, retry=self, dead_letters=self, max_receives=5)
+        app = Application(self, self, consumer)  # type: ignore[arg-type]  # stubs
+        answer = work_off(app, records)
+        flush()
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
 
 
 def message(ticket_id: str, *, body: str | None = None, receives: int = 1) -> batch.Record:
@@ -66,94 +85,62 @@ def message(ticket_id: str, *, body: str | None = None, receives: int = 1) -> ba
     }
 
 
-def application(behaviour: dict[str, Exception | Callable[[], Result]]) -> tuple[Any, Tasks, Retry]:
-    tasks, retry = Tasks(), Retry()
-    return Application(Processing(behaviour), tasks, retry), tasks, retry  # type: ignore[arg-type]  # stubs
-
-
-def test_only_what_failed_comes_again() -> None:
-    app, tasks, retry = application(
-        {"a": lambda: Result.READY, "b": throttled(), "c": TicketMissingError(), "d": lambda: Result.STALE}
-    )
-    answer = work_off(app, [message(name) for name in "abcd"])
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-b"}]}
-    assert retry.postponed == [("receipt-b", 1)]
-    assert tasks.failed == [("token-c", "NOT_FOUND", "TicketMissingError")]
+def test_each_ticket_of_a_batch_goes_its_own_way(world: World, log_lines: Callable[[], list[dict[str, Any]]]) -> None:
+    world.behaviour = {B: aws(), C: TicketMissingError(), D: lambda: Result.STALE}
+    assert world.take(*map(message, (A, B, C, D)), message(TICKETS[4], body="not json")) == [f"message-{B}"]
+    assert world.postponed == [(f"receipt-{B}", 1)]
+    assert world.failed == [
+        (f"token-{C}", "NOT_FOUND", "support.services.ticket_processing.TicketMissingError"),
+    ]
+    assert sorted((letter.message_id, letter.reason) for _, letter in world.dead) == [
+        (f"message-{C}", "PERMANENT"),
+        (f"message-{TICKETS[4]}", "MALFORMED"),
+    ]
+    counted = {name for line in log_lines() for name in line if name.startswith(("Tickets", "Messages"))}
+    assert counted == {"TicketsReady", "TicketsStale", "TicketsFailed", "MessagesPutOff", "MessagesGivenUp"}
 
 
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (throttled("AccessDeniedException"), "ACCESS_DENIED"),
-        (throttled("ResourceNotFoundException"), "MODEL_NOT_FOUND"),
-        (throttled("ValidationException"), "INVALID_INPUT"),
+        (aws("AccessDeniedException"), "ACCESS_DENIED"),
+        (aws("ResourceNotFoundException"), "MODEL_NOT_FOUND"),
+        (aws("ValidationException"), "INVALID_INPUT"),
         (TicketMissingError(), "NOT_FOUND"),
     ],
 )
-def test_a_permanent_error_fails_the_ticket_at_once(error: Exception, code: str) -> None:
-    app, tasks, retry = application({"a": error})
-    assert work_off(app, [message("a")]) == {"batchItemFailures": []}
-    assert [failed[1] for failed in tasks.failed] == [code]
-    assert retry.postponed == []
+def test_a_permanent_error_fails_the_ticket_at_once(world: World, error: Exception, code: str) -> None:
+    world.behaviour = {A: error}
+    assert world.take(message(A)) == []
+    assert [failed[:2] for failed in world.failed] == [(f"token-{A}", code)]
+    assert [letter.failure_code for _, letter in world.dead] == [code]
 
 
-@pytest.mark.parametrize("error", [throttled(), MalformedAnswerError(), TimeoutError(), KeyError("unknown")])
-def test_any_other_error_is_tried_again_later(error: Exception) -> None:
-    app, tasks, retry = application({"a": error})
-    assert work_off(app, [message("a", receives=3)])["batchItemFailures"]
-    assert tasks.failed == []
-    assert retry.postponed == [("receipt-a", 3)]
+@pytest.mark.parametrize("error", [aws(), MalformedAnswerError(), TimeoutError(), KeyError("unknown")])
+@pytest.mark.parametrize("receives", [1, 4, 5])
+def test_any_other_error_is_tried_again_later_until_the_last_delivery(
+    world: World, error: Exception, receives: int
+) -> None:
+    world.behaviour = {A: error}
+    last = receives == 5
+    assert world.take(message(A, receives=receives)) == ([] if last else [f"message-{A}"])
+    assert world.postponed == ([] if last else [(f"receipt-{A}", receives)])
+    assert [failed[:2] for failed in world.failed] == ([(f"token-{A}", "PROCESSING_FAILED")] if last else [])
 
 
-@pytest.mark.parametrize(
-    "body", ["", "{", "[]", '{"ticket_id": "a"}', '{"ticket_id":"a","attempt":"1","task_token":"t"}']
-)
-def test_a_message_that_cannot_be_read_ends_in_the_failure_queue(body: str) -> None:
-    app, tasks, _ = application({"b": lambda: Result.READY})
-    answer = work_off(app, [message("a", body=body), message("b")])
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-a"}]}
-    assert tasks.failed == []
+def test_a_failure_that_cannot_be_told_is_left_to_who_empties_the_failure_queue(world: World) -> None:
+    world.deaf = True
+    world.behaviour = {A: TicketMissingError()}
+    assert world.take(message(A)) == []
+    assert [letter.failure_code for _, letter in world.dead] == ["NOT_FOUND"]
 
 
-def test_the_tickets_of_a_batch_are_worked_on_at_the_same_time() -> None:
+def test_the_tickets_of_a_batch_are_worked_on_at_the_same_time(world: World) -> None:
     together = threading.Barrier(10, timeout=10)
 
     def meet() -> Result:
         together.wait()
         return Result.READY
 
-    app, _, _ = application({str(number): meet for number in range(10)})
-    assert work_off(app, [message(str(number)) for number in range(10)]) == {"batchItemFailures": []}
-
-
-def test_a_failure_that_cannot_be_told_comes_again() -> None:
-    class Deaf(Tasks):
-        def fail(self, *_: object) -> bool:
-            raise throttled()
-
-    app = Application(Processing({"a": TicketMissingError()}), Deaf(), Retry())  # type: ignore[arg-type]  # stubs
-    assert work_off(app, [message("a")])["batchItemFailures"]
-
-
-def test_a_pause_that_cannot_be_made_does_not_hide_why_the_message_failed(
-    log_lines: Callable[[], list[dict[str, Any]]],
-) -> None:
-    class Refusing:
-        def change_message_visibility(self, **_: object) -> None:
-            raise throttled("ReceiptHandleIsInvalid")
-
-    retry = RetryLater(Refusing(), "https://queue", base=5, cap=60)  # type: ignore[arg-type]  # a stub
-    app = Application(Processing({"a": MalformedAnswerError()}), Tasks(), retry)  # type: ignore[arg-type]  # stubs
-    assert work_off(app, [message("a")])["batchItemFailures"]
-    logged = {line["message"]: line for line in log_lines()}
-    assert logged["message failed"]["exception_name"] == "MalformedAnswerError"
-    assert logged["not postponed"]["error"] == "ClientError"
-
-
-def test_pauses_double_up_to_the_cap() -> None:
-    assert [pause(count, base=5, cap=60) for count in range(1, 7)] == [5, 10, 20, 40, 60, 60]
-
-
-@given(st.integers(1, 10**6), st.integers(1, 900), st.integers(1, 43_200))
-def test_a_pause_is_within_what_sqs_allows(receives: int, base: int, cap: int) -> None:
-    assert 1 <= pause(receives, base=base, cap=cap) <= cap
+    world.behaviour = dict.fromkeys(TICKETS, meet)
+    assert world.take(*map(message, TICKETS)) == []

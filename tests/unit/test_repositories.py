@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 
 from support.contract import Citation
 from support.errors import Kind, classify
-from support.items import from_item
+from support.items import from_item, to_item
 from support.repositories.solution_table import SolutionTable
 from support.repositories.ticket_table import Position, TicketTable
 from support.repositories.transactions import Transactions
@@ -81,46 +81,138 @@ def test_a_ticket_is_one_item_with_the_attributes_of_the_design(
     assert not {"error_code", "failure_code"} & item.keys()
 
 
-def test_a_failed_start_is_recorded_once_and_leaves_the_index_of_open_tickets(
+LATER = "2026-01-31T12:30:00Z"
+
+
+def _next(ticket: Ticket) -> Ticket:
+    return msgspec.structs.replace(
+        ticket,
+        status="PROCESSING",
+        attempt=ticket.attempt + 1,
+        open="OPEN",
+        failure_code=None,
+        process_deadline=ticket.process_deadline + 60,
+        estimated_completion=LATER,
+        updated_at=LATER,
+    )
+
+
+FAILED: dict[str, object] = {"status": "FAILED", "open": None}
+STATES: dict[str, dict[str, object]] = {
+    "worked on": {},
+    "start failed": FAILED | {"failure_code": "START_FAILED"},
+    "timed out": FAILED | {"failure_code": "TIMED_OUT"},
+    "needs review": {"status": "NEEDS_REVIEW", "open": None},
+    "ready": {"status": "READY", "open": None},
+}
+WRITES: dict[str, tuple[Callable[[TicketTable, Ticket], bool], set[str]]] = {
+    "extend": (lambda table, ticket: table.extend(ticket, ticket.process_deadline + 60), {"worked on"}),
+    "settle": (lambda table, ticket: table.settle(ticket, "READY", updated_at=LATER), {"worked on"}),
+    "fail": (
+        lambda table, ticket: table.fail(ticket.ticket_id, ticket.attempt, "TIMED_OUT", updated_at=LATER),
+        {"worked on"},
+    ),
+    "next_attempt": (lambda table, ticket: table.next_attempt(ticket, _next(ticket)), {"worked on"}),
+    "restart": (lambda table, ticket: table.restart(ticket, _next(ticket)), {"start failed"}),
+    "replay": (lambda table, ticket: table.replay(ticket, _next(ticket)), {"start failed", "timed out"}),
+}
+"""A write, and the states in which it may happen."""
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("write", WRITES)
+def test_each_write_happens_in_its_states_only_and_once(
+    tickets: TicketTable, make_ticket: MakeTicket, write: str, state: str
+) -> None:
+    ticket = make_ticket(**STATES[state])
+    tickets.create(ticket)
+    change, allowed = WRITES[write]
+    assert change(tickets, ticket) == (state in allowed)
+    assert (tickets.get(ticket.ticket_id) == ticket) == (state not in allowed)
+    assert not change(tickets, ticket)
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_no_write_touches_another_attempt_or_makes_a_ticket(
+    tickets: TicketTable, make_ticket: MakeTicket, write: str
+) -> None:
+    change, allowed = WRITES[write]
+    for state in allowed:
+        ticket = make_ticket(ticket_id=f"tkt_{state}", **STATES[state])
+        assert not change(tickets, ticket)
+        assert tickets.get(ticket.ticket_id) is None
+        later = msgspec.structs.replace(ticket, attempt=2)
+        tickets.create(later)
+        assert not change(tickets, ticket)
+        assert tickets.get(ticket.ticket_id) == later
+
+
+@pytest.mark.parametrize("write", ["next_attempt", "restart", "replay"])
+def test_a_new_attempt_is_stored_whole(tickets: TicketTable, make_ticket: MakeTicket, write: str) -> None:
+    change, allowed = WRITES[write]
+    for state in allowed:
+        ticket = make_ticket(ticket_id=f"tkt_{state}", **STATES[state])
+        tickets.create(ticket)
+        assert change(tickets, ticket)
+        assert tickets.get(ticket.ticket_id) == _next(ticket)
+
+
+def test_a_settled_ticket_says_how_and_leaves_the_index_of_open_tickets(
     tickets: TicketTable, make_ticket: MakeTicket
 ) -> None:
     tickets.create(make_ticket())
-    assert tickets.fail_start(make_ticket(), updated_at="2026-01-31T12:00:05Z")
-    failed = tickets.get("tkt_0123456789ab")
-    assert failed is not None
-    assert failed.start_failed
-    assert failed.open is None
-    assert not tickets.fail_start(make_ticket(), updated_at="2026-01-31T12:00:06Z")
+    tickets.settle(make_ticket(), "NEEDS_REVIEW", updated_at=LATER)
+    assert tickets.get("tkt_0123456789ab") == make_ticket(status="NEEDS_REVIEW", updated_at=LATER, open=None)
+    assert tickets.overdue(2**32, 10) == []
 
 
-@pytest.mark.parametrize("state", [{"status": "READY"}, {"attempt": 2}, {"status": "FAILED"}])
-def test_a_failed_start_never_touches_a_ticket_that_moved_on(
-    tickets: TicketTable, make_ticket: MakeTicket, state: dict[str, object]
+def test_a_failed_ticket_has_its_code_and_leaves_the_index_of_open_tickets(
+    tickets: TicketTable, make_ticket: MakeTicket
 ) -> None:
-    tickets.create(make_ticket(**state))
-    assert not tickets.fail_start(make_ticket(), updated_at="2026-01-31T12:00:05Z")
-    assert tickets.get("tkt_0123456789ab") == make_ticket(**state)
+    tickets.create(make_ticket())
+    tickets.fail("tkt_0123456789ab", 1, "NOT_FOUND", updated_at=LATER)
+    failed = make_ticket(status="FAILED", failure_code="NOT_FOUND", updated_at=LATER, open=None)
+    assert tickets.get("tkt_0123456789ab") == failed
+    assert tickets.overdue(2**32, 10) == []
 
 
-def test_a_restart_raises_the_attempt_once(tickets: TicketTable, make_ticket: MakeTicket) -> None:
-    failed = make_ticket(status="FAILED", failure_code="START_FAILED", open=None)
-    restarted = make_ticket(attempt=2, updated_at="2026-01-31T12:05:00Z", process_deadline=9)
-    tickets.create(failed)
-    assert tickets.restart(failed, restarted)
-    assert tickets.get(failed.ticket_id) == restarted
-    assert not tickets.restart(failed, restarted)
+def test_a_deadline_is_extended_by_the_first_who_saw_it(tickets: TicketTable, make_ticket: MakeTicket) -> None:
+    ticket = make_ticket()
+    tickets.create(ticket)
+    assert tickets.extend(ticket, ticket.process_deadline + 60)
+    assert not tickets.extend(ticket, ticket.process_deadline + 120)
+    assert tickets.get(ticket.ticket_id) == make_ticket(process_deadline=ticket.process_deadline + 60)
 
 
-@pytest.mark.parametrize(
-    "state", [{}, {"status": "READY"}, {"status": "FAILED", "failure_code": "TIMED_OUT"}, {"status": "NEEDS_REVIEW"}]
-)
-def test_only_a_start_that_failed_is_started_again(
-    tickets: TicketTable, make_ticket: MakeTicket, state: dict[str, object]
+def test_what_is_overdue_is_open_and_past_its_deadline_the_longest_first(
+    tickets: TicketTable, make_ticket: MakeTicket
 ) -> None:
-    stored = make_ticket(**state)
-    tickets.create(stored)
-    assert not tickets.restart(stored, msgspec.structs.replace(stored, attempt=2))
-    assert tickets.get(stored.ticket_id) == stored
+    for deadline in (100, 70, 99, 50):
+        tickets.create(make_ticket(ticket_id=f"tkt_{deadline}", process_deadline=deadline))
+    tickets.create(make_ticket(ticket_id="tkt_settled", process_deadline=10, **STATES["ready"]))
+    assert [ticket.process_deadline for ticket in tickets.overdue(100, 10)] == [50, 70, 99]
+
+
+def test_what_is_overdue_can_be_paged_through_though_nothing_of_it_is_mended(
+    tickets: TicketTable, make_ticket: MakeTicket
+) -> None:
+    for number in range(7):
+        # Several share a deadline: a page must not lose one of them.
+        tickets.create(make_ticket(ticket_id=f"tkt_{number}", process_deadline=number // 3))
+    seen: list[Ticket] = []
+    while page := tickets.overdue(100, 2, after=seen[-1] if seen else None):
+        seen += page
+    assert sorted(ticket.ticket_id for ticket in seen) == [f"tkt_{number}" for number in range(7)]
+
+
+def test_what_cannot_be_read_does_not_stand_before_what_is_overdue(
+    tickets: TicketTable, make_ticket: MakeTicket, dynamodb: DynamoDBClient
+) -> None:
+    for number in range(3):
+        item = {"ticket_id": f"tkt_broken_{number}", "open": "OPEN", "process_deadline": number}
+        dynamodb.put_item(TableName="tickets", Item=to_item(item))
+    tickets.create(make_ticket(process_deadline=50))
+    assert [ticket.process_deadline for ticket in tickets.overdue(100, 1)] == [50]
 
 
 def test_a_list_is_newest_first_one_customers_and_complete(tickets: TicketTable, make_ticket: MakeTicket) -> None:

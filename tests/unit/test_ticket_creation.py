@@ -207,7 +207,7 @@ def test_two_retries_of_a_failed_start_do_not_both_restart_it(
         def restart(self, *_: object, **__: object) -> bool:
             return False
 
-        def fail_start(self, *_: object, **__: object) -> bool:
+        def fail(self, *_: object, **__: object) -> bool:
             raise AssertionError
 
     creation = TicketCreation(

@@ -9,7 +9,8 @@ import pytest
 
 from support.contract import Policies
 from support.generation import Draft, GuardrailError, Quote
-from support.services.ticket_processing import Result, TicketMissingError, TicketProcessing, TicketWork
+from support.services.ticket_processing import SUPERSEDED, Result, TicketMissingError, TicketProcessing
+from support.ticket_work import TicketWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,6 +49,7 @@ class World:
         self.kept: Solution | None = None
         self.waiting = True
         self.answers: list[Outcome] = []
+        self.failures: list[str] = []
         self.searches: list[dict[str, Any]] = []
         self.written = 0
         self.on_success: Callable[[], None] = lambda: None
@@ -83,6 +85,10 @@ class World:
     def succeed(self, _token: str, outcome: Outcome, /) -> bool:
         self.on_success()
         self.answers.append(outcome)
+        return self.waiting
+
+    def fail(self, _token: str, failure_code: str, _cause: str, /) -> bool:
+        self.failures.append(failure_code)
         return self.waiting
 
 
@@ -252,24 +258,37 @@ def test_the_solution_of_a_later_attempt_is_left_alone(
     world.on_write = overtaken
     assert process(1) is Result.STALE
     assert world.kept is not None
-    assert (world.kept.attempt, world.answers) == (2, ["READY"])
+    assert (world.kept.attempt, world.answers, world.failures) == (2, ["READY"], [SUPERSEDED])
 
 
 @pytest.mark.parametrize(
     "state", [{"status": "READY"}, {"status": "FAILED"}, {"status": "NEEDS_REVIEW"}, {"attempt": 2}]
 )
-def test_work_that_is_over_is_left_alone(
+def test_work_that_is_over_is_left_alone_and_its_execution_ended(
     world: World, process: Callable[..., Result], make_ticket: Callable[..., Ticket], state: dict[str, Any]
 ) -> None:
     world.ticket = make_ticket(**state)
     assert process() is Result.STALE
     assert (world.written, world.answers, world.kept) == (0, [], None)
+    assert world.failures == [SUPERSEDED]
 
 
 def test_work_that_nobody_waits_for_is_not_begun(world: World, process: Callable[..., Result]) -> None:
     world.waiting = False
     assert process() is Result.STALE
-    assert world.searches == []
+    assert (world.searches, world.failures) == ([], [])
+
+
+def test_an_execution_that_cannot_be_ended_is_told_again(
+    world: World, process: Callable[..., Result], make_ticket: Callable[..., Ticket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object) -> bool:
+        raise ConnectionError
+
+    world.ticket = make_ticket(attempt=2)
+    monkeypatch.setattr(world, "fail", unreachable)
+    with pytest.raises(ConnectionError):
+        process()
 
 
 def test_a_message_about_no_ticket_is_an_error(world: World, process: Callable[..., Result]) -> None:

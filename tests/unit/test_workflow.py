@@ -47,12 +47,36 @@ def test_an_execution_is_named_by_ticket_and_attempt(
             "input": '{"ticket_id":"tkt_0123456789ab","attempt":2}',
         },
     )
-    TicketWorkflow(client, MACHINE).start(make_ticket(attempt=2))
+    assert TicketWorkflow(client, MACHINE).start(make_ticket(attempt=2))
 
 
-def test_a_second_start_is_a_success(client: SFNClient, stub: Stubber, make_ticket: Callable[..., Ticket]) -> None:
+def test_a_second_start_is_no_error_and_says_so(
+    client: SFNClient, stub: Stubber, make_ticket: Callable[..., Ticket]
+) -> None:
     stub.add_client_error("start_execution", "ExecutionAlreadyExists")
-    TicketWorkflow(client, MACHINE).start(make_ticket())
+    assert not TicketWorkflow(client, MACHINE).start(make_ticket())
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("RUNNING", "RUNNING"),
+        ("SUCCEEDED", "ENDED"),
+        ("FAILED", "ENDED"),
+        ("TIMED_OUT", "ENDED"),
+        ("ABORTED", "ENDED"),
+    ],
+)
+def test_the_execution_of_the_attempt_is_looked_up_by_its_name(
+    client: SFNClient, stub: Stubber, make_ticket: Callable[..., Ticket], status: str, state: str
+) -> None:
+    arn = "arn:aws:states:eu-west-1:000000000000:execution:support-test-ticket-workflow:tkt_0123456789ab-2"
+    stub.add_response(
+        "describe_execution",
+        {"executionArn": arn, "stateMachineArn": MACHINE, "status": status, "startDate": 0},
+        {"executionArn": arn, "includedData": "METADATA_ONLY"},
+    )
+    assert TicketWorkflow(client, MACHINE).state(make_ticket(attempt=2)) == state
 
 
 def test_any_other_refusal_is_an_error(client: SFNClient, stub: Stubber, make_ticket: Callable[..., Ticket]) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from support.items import from_item, to_attribute, to_item
+from support.items import from_item, to_item
+from support.telemetry import logger
 from support.tickets import OPEN, START_FAILED, Ticket
 
 if TYPE_CHECKING:
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
+    from support.contract import Status
+    from support.solutions import Outcome
+
+    _State = tuple[Status, int]
+    """Status and attempt."""
+
 CUSTOMER_CREATED_INDEX: Final = "customer-created-index"
+OPEN_DEADLINE_INDEX: Final = "open-by-deadline"
 
 
 class Position(NamedTuple):
@@ -33,8 +41,8 @@ class Page(NamedTuple):
 class TicketTable:
     """Reads are consistent, except through the index; writes are conditional and say whether the condition held.
 
-    Actions on the table: ``get`` GetItem; ``create`` PutItem; ``fail_start``, ``restart``, ``reviewed`` UpdateItem.
-    On its index: ``page`` Query.
+    Actions on the table: ``get`` GetItem; ``create`` PutItem; all other writes UpdateItem. On its indexes: ``page`` and
+    ``overdue`` Query.
     """
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
@@ -76,42 +84,71 @@ class TicketTable:
             return False
         return True
 
-    def fail_start(self, ticket: Ticket, *, updated_at: str) -> bool:
-        """PROCESSING to FAILED, because the work could not be started. False when the ticket has moved on."""
+    def overdue(self, now: int, limit: int, *, after: Ticket | None = None) -> list[Ticket]:
+        """Open tickets whose ``process_deadline`` lies before ``now`` (epoch seconds), the longest overdue first.
+
+        At most ``limit`` of them, beginning behind ``after``; when there are none, none is left. The index lags behind
+        the table: a ticket may have moved on, which the condition of each write finds out. What cannot be read is
+        logged and left out, or it would stand before all the others for ever.
+        """
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "IndexName": OPEN_DEADLINE_INDEX,
+            "KeyConditionExpression": "#open = :open AND process_deadline < :now",
+            "ExpressionAttributeNames": {"#open": "open"},
+            "ExpressionAttributeValues": to_item({":open": OPEN, ":now": now}),
+            "Limit": limit,
+        }
+        if after is not None:
+            query["ExclusiveStartKey"] = to_item(
+                {"open": OPEN, "process_deadline": after.process_deadline, "ticket_id": after.ticket_id}
+            )
+        while True:
+            answer = self._client.query(**query)
+            tickets = [ticket for item in answer["Items"] if (ticket := _readable(item)) is not None]
+            if tickets or "LastEvaluatedKey" not in answer:
+                return tickets
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def extend(self, ticket: Ticket, deadline: int) -> bool:
+        """Give a ticket that is worked on until ``deadline`` (epoch seconds). False when it has moved on."""
         return self._update(
             ticket.ticket_id,
-            "SET #status = :failed, failure_code = :code, updated_at = :now REMOVE #open",
-            "#status = :processing AND attempt = :attempt",
-            {
-                ":failed": "FAILED",
-                ":code": START_FAILED,
-                ":now": updated_at,
-                ":processing": "PROCESSING",
-                ":attempt": ticket.attempt,
-            },
-            {"#status": "status", "#open": "open"},
+            "SET process_deadline = :deadline",
+            {":deadline": deadline},
+            if_=("PROCESSING", ticket.attempt),
+            and_=("process_deadline", ticket.process_deadline),
         )
+
+    def settle(self, ticket: Ticket, outcome: Outcome, *, updated_at: str) -> bool:
+        """PROCESSING to what its solution says. False when the ticket has moved on."""
+        return self._update(
+            ticket.ticket_id,
+            "SET #status = :outcome, updated_at = :now REMOVE #open",
+            {":outcome": outcome, ":now": updated_at},
+            if_=("PROCESSING", ticket.attempt),
+        )
+
+    def fail(self, ticket_id: str, attempt: int, code: str, *, updated_at: str) -> bool:
+        """PROCESSING to FAILED with ``code``, a key of ``contract.FAILURES``. False when the ticket has moved on."""
+        return self._update(
+            ticket_id,
+            "SET #status = :failed, failure_code = :code, updated_at = :now REMOVE #open",
+            {":failed": "FAILED", ":code": code, ":now": updated_at},
+            if_=("PROCESSING", attempt),
+        )
+
+    def next_attempt(self, ticket: Ticket, next_: Ticket) -> bool:
+        """A ticket that is worked on, as ``next_``. False when it has moved on."""
+        return self._begin(next_, if_=("PROCESSING", ticket.attempt))
 
     def restart(self, ticket: Ticket, next_: Ticket) -> bool:
         """FAILED with START_FAILED to PROCESSING, as ``next_``. False when the ticket has moved on."""
-        return self._update(
-            ticket.ticket_id,
-            "SET #status = :processing, attempt = :next, #open = :open, process_deadline = :deadline,"
-            " estimated_completion = :completion, updated_at = :now REMOVE failure_code",
-            "#status = :failed AND failure_code = :code AND attempt = :attempt",
-            {
-                ":processing": "PROCESSING",
-                ":next": next_.attempt,
-                ":open": OPEN,
-                ":deadline": next_.process_deadline,
-                ":completion": next_.estimated_completion,
-                ":now": next_.updated_at,
-                ":failed": "FAILED",
-                ":code": START_FAILED,
-                ":attempt": ticket.attempt,
-            },
-            {"#status": "status", "#open": "open"},
-        )
+        return self._begin(next_, if_=("FAILED", ticket.attempt), and_=("failure_code", START_FAILED))
+
+    def replay(self, ticket: Ticket, next_: Ticket) -> bool:
+        """FAILED, whatever for, to PROCESSING, as ``next_``. False when the ticket has moved on."""
+        return self._begin(next_, if_=("FAILED", ticket.attempt))
 
     def reviewed(self, ticket: Ticket) -> TransactWriteItemTypeDef:
         """NEEDS_REVIEW to the status of ``ticket``, which is READY or FAILED: a part of a transaction."""
@@ -133,9 +170,40 @@ class TicketTable:
             }
         }
 
+    def _begin(self, next_: Ticket, *, if_: _State, and_: tuple[str, object] | None = None) -> bool:
+        """An attempt: everything that differs between it and the one before."""
+        return self._update(
+            next_.ticket_id,
+            "SET #status = :processing, attempt = :next, #open = :open, process_deadline = :deadline,"
+            " estimated_completion = :completion, updated_at = :now REMOVE failure_code",
+            {
+                ":processing": "PROCESSING",
+                ":next": next_.attempt,
+                ":open": OPEN,
+                ":deadline": next_.process_deadline,
+                ":completion": next_.estimated_completion,
+                ":now": next_.updated_at,
+            },
+            if_=if_,
+            and_=and_,
+        )
+
     def _update(
-        self, ticket_id: str, update: str, condition: str, values: Mapping[str, object], names: Mapping[str, str]
+        self,
+        ticket_id: str,
+        update: str,
+        values: Mapping[str, object],
+        *,
+        if_: _State,
+        and_: tuple[str, object] | None = None,
     ) -> bool:
+        """Change a ticket that is in the state ``if_`` still, and whose attribute ``and_`` has that value still."""
+        condition = "#status = :if_status AND attempt = :if_attempt"
+        expected: dict[str, object] = {":if_status": if_[0], ":if_attempt": if_[1]}
+        if and_ is not None:
+            condition += f" AND {and_[0]} = :and"
+            expected[":and"] = and_[1]
+        names = {"#status": "status"} | ({"#open": "open"} if "#open" in update else {})
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -143,11 +211,19 @@ class TicketTable:
                 UpdateExpression=update,
                 ConditionExpression=condition,
                 ExpressionAttributeNames=names,
-                ExpressionAttributeValues={name: to_attribute(value) for name, value in values.items()},
+                ExpressionAttributeValues=to_item({**values, **expected}),
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+
+def _readable(item: Mapping[str, object]) -> Ticket | None:
+    try:
+        return _ticket(item)
+    except (msgspec.ValidationError, TypeError):
+        logger.exception("a ticket that cannot be read", ticket_id=from_item({"id": item["ticket_id"]})["id"])
+        return None
 
 
 def _ticket(item: Mapping[str, object]) -> Ticket:

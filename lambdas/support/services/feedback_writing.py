@@ -39,6 +39,12 @@ class FeedbackMessage(Struct, frozen=True, kw_only=True):
 
 _MESSAGES: Final = msgspec.json.Decoder(FeedbackMessage)
 
+
+def read(body: str) -> FeedbackMessage:
+    """Raises an error of some kind for what the gateway's template cannot have written."""
+    return _MESSAGES.decode(body)
+
+
 Reason = Literal["MALFORMED", "UNKNOWN_TICKET", "FOREIGN_TICKET"]
 """A foreign ticket is not the caller's to rate."""
 
@@ -78,14 +84,10 @@ class FeedbackWriting:
         self._tickets = tickets
         self._table = table
 
-    def write(self, body: str, *, sent_at: datetime) -> Written | Dropped:
+    def write(self, message: FeedbackMessage, *, sent_at: datetime) -> Written | Dropped:
         """Judge a message and keep what it says. Raises what the tables raise: then it comes again."""
         try:
-            message = _MESSAGES.decode(body)
-        except (msgspec.DecodeError, UnicodeError):
-            return _drop("MALFORMED")
-        try:
-            received = _read(message)
+            received = _received(message)
         except (UnicodeError, ApiError):
             # Named, so that who was told that it is accepted can be told what became of it.
             return _drop("MALFORMED", message.feedback_id)
@@ -112,7 +114,7 @@ class FeedbackWriting:
         return Written(new=new, rating=received.request.rating, resolved=received.request.resolved)
 
 
-def _read(message: FeedbackMessage) -> _Received:
+def _received(message: FeedbackMessage) -> _Received:
     claims = {
         "sub": message.principal.decode(),
         "cognito:groups": message.groups.decode(),
@@ -126,6 +128,6 @@ def _read(message: FeedbackMessage) -> _Received:
     )
 
 
-def _drop(reason: Reason, feedback_id: str | None = None) -> Dropped:
+def _drop(reason: Reason, feedback_id: str) -> Dropped:
     logger.warning("feedback dropped", reason=reason, feedback_id=feedback_id)
     return Dropped(reason)

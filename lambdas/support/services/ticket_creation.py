@@ -12,7 +12,7 @@ import msgspec
 from support.contract import SLA_HOURS, CreateTicketRequest, CreateTicketResponse
 from support.problems import ForbiddenError, InProgressError, KeyReusedError, UnavailableError
 from support.telemetry import logger
-from support.tickets import OPEN, Ticket, given
+from support.tickets import OPEN, START_FAILED, Ticket, given
 from support.times import Clock, epoch, from_epoch, now, rfc3339
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ RETRY_AFTER = 5
 class Tickets(Protocol):
     def create(self, ticket: Ticket) -> bool: ...
     def get(self, ticket_id: str) -> Ticket | None: ...
-    def fail_start(self, ticket: Ticket, *, updated_at: str) -> bool: ...
+    def fail(self, ticket_id: str, attempt: int, code: str, *, updated_at: str) -> bool: ...
     def restart(self, ticket: Ticket, next_: Ticket) -> bool: ...
 
 
 class Workflow(Protocol):
-    def start(self, ticket: Ticket) -> None:
+    def start(self, ticket: Ticket) -> object:
         """Start the work on the ticket's attempt; harmless when it was started before."""
 
 
@@ -133,7 +133,8 @@ class TicketCreation:
             self._workflow.start(ticket)
         except Exception as error:
             logger.exception("start failed", ticket_id=ticket.ticket_id, attempt=ticket.attempt)
-            self._tickets.fail_start(ticket, updated_at=rfc3339(self._clock()))
+            moment = rfc3339(self._clock())
+            self._tickets.fail(ticket.ticket_id, ticket.attempt, START_FAILED, updated_at=moment)
             raise UnavailableError(
                 "The work on the ticket could not be started. Try again.", retry_after=RETRY_AFTER
             ) from error

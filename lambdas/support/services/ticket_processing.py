@@ -8,8 +8,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
-from msgspec import Struct
-
 from support import grounding
 from support.generation import Draft, GuardrailError
 from support.repositories.passages import Clause, applicable
@@ -22,18 +20,13 @@ if TYPE_CHECKING:
 
     from support.contract import Citation, ReviewReason
     from support.knowledge import Passage
+    from support.ticket_work import TicketWork
     from support.tickets import Ticket
 
 PASSAGES: Final = 6
 """Passages that an answer is written from, at most."""
-
-
-class TicketWork(Struct, frozen=True, kw_only=True):
-    """A message of the ticket queue, written by the workflow."""
-
-    ticket_id: str
-    attempt: int
-    task_token: str
+SUPERSEDED: Final = "SUPERSEDED"
+"""Answer to a task whose ticket has moved on: its execution ends at once, and finds nothing to record."""
 
 
 class Result(StrEnum):
@@ -77,6 +70,7 @@ class Writer(Protocol):
 class Tasks(Protocol):
     def heartbeat(self, token: str, /) -> bool: ...
     def succeed(self, token: str, outcome: Outcome, /) -> bool: ...
+    def fail(self, token: str, failure_code: str, cause: str, /) -> bool: ...
 
 
 class TicketProcessing:
@@ -105,18 +99,20 @@ class TicketProcessing:
         self._clock = clock
 
     def process(self, work: TicketWork) -> Result:
-        """Do the work and answer its task. Raises :class:`TicketMissingError`, and what dependencies raise."""
+        """Do the work and answer its task.
+
+        Raises :class:`TicketMissingError`, and what dependencies raise: then the task is not answered yet.
+        """
         if not self._tasks.heartbeat(work.task_token):
             return Result.STALE
         ticket = self._tickets.get(work.ticket_id)
         if ticket is None:
             raise TicketMissingError(work.ticket_id)
         if ticket.status != "PROCESSING" or ticket.attempt != work.attempt:
-            logger.info("stale work", ticket_id=ticket.ticket_id, attempt=work.attempt, status=ticket.status)
-            return Result.STALE
+            return self._superseded(work, ticket)
         solution = self._solution(ticket)
         if solution is None:
-            return Result.STALE
+            return self._superseded(work, ticket)
         self._tasks.succeed(work.task_token, solution.outcome)
         logger.info(
             "solved",
@@ -127,6 +123,11 @@ class TicketProcessing:
             citations=len(solution.citations),
         )
         return Result(solution.outcome)
+
+    def _superseded(self, work: TicketWork, ticket: Ticket) -> Result:
+        logger.info("stale work", ticket_id=ticket.ticket_id, attempt=work.attempt, status=ticket.status)
+        self._tasks.fail(work.task_token, SUPERSEDED, f"{ticket.status}, attempt {ticket.attempt}")
+        return Result.STALE
 
     def _solution(self, ticket: Ticket) -> Solution | None:
         """This attempt's solution, stored; ``None`` when a later attempt has stored its own."""
