@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import msgspec
+
+from harness.fault_rules import MODEL, RELAY, SEARCH
 from harness.front.handover import KEY_VARIABLE
 from harness.ports import LOOPBACK
 from harness.processes import Child
@@ -13,6 +16,12 @@ NAME = "emulator"
 PREFERRED_PORT = 4566
 HEALTH = "/_ministack/health"
 LAUNCHER = Path(__file__).with_name("emulator_launcher.py")
+RELAYS_VARIABLE = "HARNESS_RELAYS"
+"""Environment variable of the emulator: service -> where its calls are passed on to, as JSON."""
+_SOURCES = tuple(
+    LAUNCHER.with_name(f"{name}.py")
+    for name in ("emulator_launcher", "emulator_faults", "emulator_snapshots", "fault_rules")
+)
 
 
 def url(port: int) -> str:
@@ -32,7 +41,8 @@ def child(
 
     Default settings:
         - IAM enforced: a role without the permission is denied, as on AWS
-        - state kept on a clean stop (SIGTERM), S3 objects at every change
+        - state kept on a clean stop (SIGTERM) and every few seconds (see `emulator_snapshots`), S3 objects at once
+        - faults in the functions' calls on request (see `emulator_faults`)
         - a request on loopback counts as one over TLS (see `emulator_launcher`)
         - loopback only; no Docker, no MQTT and no SFTP listener
     """
@@ -43,7 +53,7 @@ def child(
         environment={
             "GATEWAY_PORT": str(port),
             # Makes a running emulator another one when the launcher changed.
-            "LAUNCHER_DIGEST": hashlib.sha256(LAUNCHER.read_bytes()).hexdigest(),
+            "LAUNCHER_DIGEST": hashlib.sha256(b"".join(source.read_bytes() for source in _SOURCES)).hexdigest(),
             KEY_VARIABLE: front_key,
             "BIND_HOST": LOOPBACK,
             "MINISTACK_HOST": LOOPBACK,
@@ -61,7 +71,10 @@ def child(
             "SFTP_ENABLED": "0",
             # A domain's endpoint is a bare host, as on AWS; functions are given the one with the scheme.
             "MINISTACK_OPENSEARCH_ENDPOINT": search_address,
-            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": bedrock_url,
+            # Functions' calls of the model pass through the emulator, which knows the faults; those of the search node
+            # too: it finds the node's address in their settings.
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": f"{url(port)}{RELAY}{MODEL}",
+            RELAYS_VARIABLE: msgspec.json.encode({SEARCH: f"http://{search_address}", MODEL: bedrock_url}).decode(),
             "AWS_EC2_METADATA_DISABLED": "true",
             # Functions must not see the developer's own profile.
             "AWS_CONFIG_FILE": "/dev/null",

@@ -16,9 +16,16 @@ Its gateway does what AWS's does, or lets others do it:
 - integrations with DynamoDB, with SQS and with functions that stream: routed, authorized, throttled and validated here,
   finished by the front (`harness/front`), which alone may ask for it.
 
+Its event sources do what AWS's do:
+
+- streams: read anew after a restart, and again from the record that a function has reported as failed.
+
 A function's start costs what it costs on AWS, where a layer is mounted, not unpacked:
 
 - layers: unpacked once and shared by all execution environments, with their byte code, not once for each of them.
+
+Beyond AWS, faults can be asked for (`emulator_faults`), and the state is kept while the emulator runs, not only when it
+stops (`emulator_snapshots`).
 
 The parity table says so. Written for the version that requirements/emulator.txt pins: an attribute that is no longer
 there stops the start, with its name.
@@ -32,6 +39,7 @@ import hashlib
 import hmac
 import json
 import os
+import sys
 import tempfile
 import threading
 import types
@@ -54,6 +62,8 @@ _TOKENS_KEPT = 10_000
 FRONT_HEADER = b"x-harness-front"
 """As in harness/front/handover.py, which cannot be imported here; nor can what follows."""
 FRONT_KEY = "FRONT_KEY"
+RELAYS = "HARNESS_RELAYS"
+"""As in harness/emulator.py."""
 STREAMING = "/response-streaming-invocations"
 """Ends the URI of an integration whose function streams."""
 _USAGE_KEY = "usageIdentifierKey"
@@ -111,6 +121,10 @@ def authorise_task_tokens_on_their_state_machine() -> None:
             token = _field(body, "taskToken")
             if token in machines:
                 return machines[token]
+            known = next(iter(stepfunctions._state_machines), None)  # noqa: SLF001
+            if token is not None and known is not None:
+                # From before a restart: who may answer a machine's tasks is told that this one is over.
+                return str(known)
         return str(resource_of(service, method, path, headers, body, *others))
 
     stepfunctions._execute_task = executing  # noqa: SLF001
@@ -147,6 +161,39 @@ def read_streams_anew_after_a_restart() -> None:
             restore(store, positions)
 
     lambda_svc._restore_esm_positions = restoring  # noqa: SLF001
+
+
+def deliver_what_a_stream_consumer_could_not_handle_again() -> None:
+    """Go on in a table's stream with the first record that its function has named as failed, not behind the batch.
+
+    AWS does where the event source reports batch item failures (Lambda developer guide); the emulator, in queues only.
+    """
+    execute = lambda_svc._execute_function  # noqa: SLF001
+
+    @functools.wraps(execute)
+    def executing(function: Any, event: Any, *others: Any, **named: Any) -> Any:
+        result = execute(function, event, *others, **named)
+        records = event.get("Records") if isinstance(event, dict) else None
+        if not records or records[0].get("eventSource") != "aws:dynamodb" or result.get("error"):
+            return result
+        body = result.get("body")
+        reported = body if isinstance(body, dict) else _members(body)
+        failed = {one.get("itemIdentifier") for one in reported.get("batchItemFailures") or ()}
+        numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+        handled = next((index for index, number in enumerate(numbers) if number in failed), None)
+        if handled is None:
+            return result
+        source = records[0]["eventSourceARN"]
+        positions = lambda_svc._dynamodb_stream_positions  # noqa: SLF001
+        for _, _, mapping in lambda_svc._iter_all_esms():  # noqa: SLF001
+            reports = "ReportBatchItemFailures" in (mapping.get("FunctionResponseTypes") or ())
+            if reports and mapping["EventSourceArn"] == source and mapping["UUID"] in positions:
+                positions[mapping["UUID"]] += handled
+                told = {"errorType": "ReportedFailures", "errorMessage": f"{len(records) - handled} records come again"}
+                return {**result, "error": True, "body": told}
+        return result
+
+    lambda_svc._execute_function = executing  # noqa: SLF001
 
 
 def share_unpacked_archives() -> None:
@@ -368,10 +415,15 @@ def _problem(request_id: str) -> tuple[int, dict[str, str], bytes]:
 
 
 def _field(body: bytes, name: str) -> Any:
+    return _members(body or b"{}").get(name)
+
+
+def _members(document: Any) -> dict[str, Any]:
+    """A JSON object's members; none of what is no such thing."""
     try:
-        return json.loads(body or b"{}").get(name)
-    except (ValueError, AttributeError):
-        return None
+        return dict(json.loads(document))
+    except (ValueError, TypeError):
+        return {}
 
 
 if __name__ == "__main__":
@@ -379,9 +431,19 @@ if __name__ == "__main__":
     authorise_task_tokens_on_their_state_machine()
     tell_what_conditions_ask_for()
     read_streams_anew_after_a_restart()
+    deliver_what_a_stream_consumer_could_not_handle_again()
     share_unpacked_archives()
     take_usage_keys_from_the_authorizer()
     answer_for_failed_functions()
     # Not for functions, which inherit the environment.
-    let_the_front_finish(os.environ.pop(FRONT_KEY))
+    secret = os.environ.pop(FRONT_KEY)
+    let_the_front_finish(secret)
+    # Behind everything else on the path, which functions do not inherit.
+    sys.path.append(str(Path(__file__).resolve().parent.parent))
+    from harness import emulator_faults, emulator_snapshots
+
+    snapshots = emulator_snapshots.install()
+    faults = emulator_faults.install(secret, json.loads(os.environ.pop(RELAYS)))
+    faults.doors["POST", "snapshot"] = lambda _, __: snapshots.take()
+    faults.doors["GET", "snapshot"] = lambda _, __: snapshots.figures()
     ministack.main()

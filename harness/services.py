@@ -140,6 +140,17 @@ class LocalServices:
             raise HarnessError(f"The local stack is not up: {told}.", "Run `make local` or `harness up`.")
         return self._endpoints(ports.read(self._ports_file), search_node.chosen_url())
 
+    def door_key(self) -> str:
+        """What opens the harness's own door on the running emulator: the key that it shares with the front.
+
+        Raises:
+            HarnessError: nothing runs.
+        """
+        try:
+            return self._front_key_file.read_text()
+        except FileNotFoundError as error:
+            raise HarnessError("The local stack is not up.", "Run `make local` or `harness up`.") from error
+
     # --- details
 
     def _start(self, progress: Progress) -> Endpoints:

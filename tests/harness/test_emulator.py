@@ -368,7 +368,8 @@ def test_functions_find_the_local_services_and_none_of_the_developers_credential
     seen = json.loads(answer["Payload"].read())
     environment = seen["environment"]
     assert environment["AWS_ENDPOINT_URL"] == world.url
-    assert environment["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] == BEDROCK_URL
+    # Through the emulator, which knows the faults that are asked for.
+    assert environment["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] == f"{world.url}/_relay/bedrock-runtime"
     assert environment["AWS_ACCESS_KEY_ID"] != "test"
     assert environment["AWS_SESSION_TOKEN"]
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
