@@ -24,6 +24,9 @@ class Progress(Protocol):
     def advance(self, step: str, units: int = 1) -> None:
         """``units`` more of the step's work are done."""
 
+    def tell(self, step: str, note: str) -> None:
+        """``note`` says how the step goes, now; the next one takes its place."""
+
     def finish(self, step: str, note: str = "") -> None:
         """The step is done; ``note`` says what came out, or that nothing had to be done."""
 
@@ -34,6 +37,8 @@ class Silent:
     def start(self, step: str, total: int | None = None) -> None: ...
 
     def advance(self, step: str, units: int = 1) -> None: ...
+
+    def tell(self, step: str, note: str) -> None: ...
 
     def finish(self, step: str, note: str = "") -> None: ...
 
@@ -80,6 +85,11 @@ class Bars:
         with self._lock:
             if step in self._tasks:
                 self._live.advance(self._tasks[step], units)
+
+    def tell(self, step: str, note: str) -> None:
+        with self._lock:
+            if step in self._tasks:
+                self._live.update(self._tasks[step], note=note)
 
     def finish(self, step: str, note: str = "") -> None:
         if step not in self._tasks:

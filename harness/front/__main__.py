@@ -13,6 +13,7 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
+from harness.front.admission import Admission
 from harness.front.emulator import Emulator
 from harness.front.handover import KEY_VARIABLE
 from harness.front.pool import Pool
@@ -23,6 +24,12 @@ _LONGEST_LINE: Final = 16 * 1024
 """Bytes of a request line or header; the gateway's own limit is 10,240."""
 _KEPT_SECONDS: Final = 30.0
 """How long a connection to the emulator is kept for the next request; it keeps them for 75 s."""
+_AT_ONCE: Final = 8 * (os.cpu_count() or 1)
+"""Requests at the emulator: enough to keep every core busy while some of them wait for stores or start cold."""
+_WAIT_SECONDS: Final = 5.0
+"""How long a request may wait for its turn: a burst of a hundred passes, a flood is told to come back."""
+_BACKLOG: Final = 1024
+"""Connections that the system keeps until they are accepted; those beyond it would be tried again after a second."""
 
 
 async def serve(port: int) -> None:
@@ -47,14 +54,14 @@ async def serve(port: int) -> None:
             environment=_for_functions(),
         )
         protocol = web.Server(
-            Proxy(emulator, pool, os.environ[KEY_VARIABLE]).handle,
+            Proxy(emulator, pool, os.environ[KEY_VARIABLE], Admission(_AT_ONCE, _WAIT_SECONDS)).handle,
             handler_cancellation=True,
             access_log=None,
             auto_decompress=False,
             max_line_size=_LONGEST_LINE,
             max_field_size=_LONGEST_LINE,
         )
-        server = await loop.create_server(protocol, LOOPBACK, port)
+        server = await loop.create_server(protocol, LOOPBACK, port, backlog=_BACKLOG)
         tidying = asyncio.create_task(tidy(pool))
         await done.wait()
         server.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from harness.front import HEALTH, services, streams
+from harness.front.admission import Admission, BusyError
 from harness.front.handover import HEADER, Answer, HandOver
 from harness.front.responses import Streamed, Whole
 from support.contract import PROBLEMS, Problem
@@ -41,12 +43,21 @@ class Proxy:
     emulator: Emulator
     pool: Pool
     key: str
+    admission: Admission
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.raw_path == HEALTH:
             return Whole(text="{}", content_type="application/json")
+        # Before it gets a place: a slow sender must not hold one.
+        body = await _body(request)
         try:
-            upstream = await self._pass_on(request)
+            # Given back with the beginning of the answer, which is made whole before it is sent.
+            async with self.admission.place():
+                upstream = await self._pass_on(request, body)
+        except BusyError:
+            return _problem(
+                "unavailable", "The local stack has more to do than it can take. Nothing was done: try again."
+            )
         except aiohttp.ClientConnectorError:
             return _problem("unavailable", "The AWS emulator does not answer: see `harness status`.")
         except aiohttp.ClientError as error:
@@ -56,7 +67,9 @@ class Proxy:
                 return await self._finish(request, await upstream.read())
             return await _pass_back(request, upstream)
 
-    async def _pass_on(self, request: web.BaseRequest) -> aiohttp.ClientResponse:
+    async def _pass_on(
+        self, request: web.BaseRequest, body: bytes | aiohttp.StreamReader | None
+    ) -> aiohttp.ClientResponse:
         path, _, query = request.raw_path.partition("?")
         base = URL(self.emulator.url)
         # Built, not parsed: parsing would mend what it takes for mistakes.
@@ -67,7 +80,7 @@ class Proxy:
         headers.popall(HEADER, None)
         headers[HEADER] = self.key
         return await self.emulator.session.request(
-            request.method, url, headers=headers, data=await _body(request), allow_redirects=False
+            request.method, url, headers=headers, data=body, allow_redirects=False
         )
 
     async def _finish(self, request: web.BaseRequest, document: bytes) -> web.StreamResponse:
@@ -116,7 +129,9 @@ def _end_to_end(headers: Iterable[tuple[str, str]], named: Iterable[str]) -> CIM
 
 def _problem(key: str, detail: str) -> Whole:
     problem = PROBLEMS[key]
-    body = Problem(type=problem.uri(), title=problem.title, status=problem.status, detail=detail, request_id="")
+    body = Problem(
+        type=problem.uri(), title=problem.title, status=problem.status, detail=detail, request_id=str(uuid.uuid4())
+    )
     return Whole(
         status=problem.status, body=msgspec.json.encode(body), content_type="application/problem+json",
         headers={"Retry-After": "1"},
