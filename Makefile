@@ -45,6 +45,14 @@ docs: $(INSTALLED) ## Write the generated documents
 bench: $(INSTALLED) ## Measure what the README promises, on the running stack
 	@$(HARNESS) bench
 
+.PHONY: proof
+proof: $(INSTALLED) ## Prove at length that no ticket is lost, doubled or stuck
+	@$(HARNESS) proof
+
+.PHONY: mutations
+mutations: $(INSTALLED) ## Take away one safeguard after the other: a test must notice each
+	@$(HARNESS) mutations
+
 COMPILE := cd requirements && ../.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url
 

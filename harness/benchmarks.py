@@ -6,7 +6,6 @@ Times are of this machine, now: a row that has to compare compares within one ru
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from harness import (
 )
 from harness.progress import Silent
 from harness.search_modes import MODES
+from harness.source_copy import copy_of, python_path
 
 if TYPE_CHECKING:
     from components.bundling import Bundles
@@ -152,7 +152,7 @@ class Bench:
     def preview(self, _: Progress) -> Figure:
         """Nothing to change, three times, and once more from a copy of the sources in another folder."""
         changes = [len(self.stack.preview("local", Silent()).changes) for _ in range(PREVIEWS)]
-        with _copy_of(self.stack.paths.root) as folder:
+        with copy_of(self.stack.paths.root) as folder:
             answer = _harness(folder, self.stack.paths.local, "preview", "--stack", "local", "--json")
         elsewhere = msgspec.json.decode(answer)["changes"]
         return Figure(
@@ -197,7 +197,7 @@ class Bench:
         made: list[Bundles] = []
         cold: list[float] = []
         unchanged = 0.0
-        with _copy_of(self.stack.paths.root) as elsewhere, tempfile.TemporaryDirectory() as scratch:
+        with copy_of(self.stack.paths.root) as elsewhere, tempfile.TemporaryDirectory() as scratch:
             for number, root in enumerate((self.stack.paths.root, elsewhere)):
                 cache = Path(scratch) / str(number)
                 started = time.perf_counter()
@@ -269,24 +269,6 @@ ROWS: Final[Mapping[str, Row]] = {
 
 
 @contextmanager
-def _copy_of(root: Path) -> Iterator[Path]:
-    """The sources as they are now, uncommitted changes included, in another folder."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "elsewhere"
-        for name in filter(None, listed.split("\0")):
-            if (root / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(root / name, folder / name)
-        yield folder
-
-
-@contextmanager
 def _edited(file: Path, addition: str) -> Iterator[None]:
     before = file.read_text()
     file.write_text(before + addition)
@@ -299,7 +281,7 @@ def _edited(file: Path, addition: str) -> Iterator[None]:
 def _harness(root: Path, local: Path, *arguments: str) -> bytes:
     """A command as a user runs it, from the sources in ``root``, on the stack in ``local``."""
     environment = dict(os.environ) | {
-        "PYTHONPATH": os.pathsep.join(str(folder) for folder in (root, root / "lambdas", root / "client")),
+        "PYTHONPATH": python_path(root),
         "HARNESS_LOCAL_DIR": str(local),
     }
     done = subprocess.run(

@@ -62,6 +62,14 @@ BEHAVIOURS: Final = (
         "authorizer's answer for 300 s too. AWS counts best effort, over many hosts.",
     ),
     Behaviour(
+        name="Refusals under load",
+        level="partly",
+        sentence="Two bounds. The stage's throttle is enforced and answers 429 as on AWS, over one host. The other is "
+        "the harness's own: at most eight requests a core are at the emulator, whoever waits for a place longer than "
+        "5 s gets 503 with Retry-After. It stands for AWS's quota of concurrent executions, which one machine does not "
+        "reach; without it the emulator starts a process for each request until nothing works in time.",
+    ),
+    Behaviour(
         name="Gateway cache of GET solution",
         level="recorded",
         sentence="The emulator caches nothing. A graph test asserts the key (Authorization, ticket) and the settings; "
@@ -126,6 +134,12 @@ BEHAVIOURS: Final = (
         sentence="The emulator hands messages over at once, whatever the event source's window says.",
     ),
     Behaviour(
+        name="Failures of a batch",
+        level="real",
+        sentence="Queues and table streams deliver again what a function names in batchItemFailures; for streams the "
+        "launcher closes a gap of the emulator. Each delivery of a duplicate is one on request (`harness faults`).",
+    ),
+    Behaviour(
         name="Retries by error name in Step Functions",
         level="not shown",
         sentence="The emulator tells every failed function as Runtime.HandlerError; ours retry through the queue.",
@@ -139,14 +153,15 @@ BEHAVIOURS: Final = (
     Behaviour(
         name="Workflows over a restart",
         level="not shown",
-        sentence="A workflow that is running when the emulator stops comes back as failed and its task token is gone, "
-        "so its ticket stays PROCESSING; on AWS it goes on.",
+        sentence="A workflow that is running when the emulator stops comes back as failed and nobody waits for its "
+        "task; once its ticket is overdue, reconcile starts the next attempt. On AWS it goes on.",
     ),
     Behaviour(
         name="Crash of the emulator",
         level="partly",
-        sentence="Its state is saved on a clean stop; after SIGKILL what was deployed is made anew by `harness up`, "
-        "and tickets since the last clean stop are gone.",
+        sentence="Its state is saved every few seconds and on a clean stop. After SIGKILL, `harness up` makes anew "
+        "what of the deployment is missing; tickets of the last seconds may be gone: `harness faults kill` "
+        "names each.",
     ),
 )
 
