@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness import client_types, contract_changes, error_classes, parity, published_contract
+from harness import client_types, contract_changes, error_classes, parity, published_contract, settings_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
     {
         "docs/errors.md": error_classes.document,
         "docs/parity.md": parity.document,
+        "docs/settings.md": settings_table.document,
         published_contract.PATH: published_contract.document,
         client_types.PATH: client_types.document,
     }
