@@ -58,7 +58,8 @@ def load(
 ) -> None:
     """Send tickets at a rate, whatever the answers are, and account for every one of them. The stack must be up.
 
-    Arrivals are a Poisson process; times count from the moment at which a request was due. Exit code 1 if a ticket
+    Arrivals are a Poisson process; times count from the moment at which a request was due. Ctrl-C ends the sending, and
+    the account is of what was sent; a second one ends all. Exit code 1 if a ticket
     that was accepted is lost, doubled or stuck.
     """
     chosen = secrets.randbelow(2**32) if seed is None else seed

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 import time
 from bisect import bisect_right
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -23,7 +24,7 @@ from harness.load.watch import Watch
 from support.timings import Timings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from harness.load.sender import Answer
     from harness.local_stack import LocalStack
@@ -136,6 +137,8 @@ class Customers:
 def perform(stack: LocalStack, plan: Plan, progress: Progress) -> Run:
     """Send what is planned to the running stack, and wait for the end of what was accepted.
 
+    A first Ctrl-C ends the sending only: what was sent is accounted for.
+
     Raises:
         HarnessError: nothing is due, or the stack is not up, or dies meanwhile.
     """
@@ -159,6 +162,24 @@ def perform(stack: LocalStack, plan: Plan, progress: Progress) -> Run:
             f"The tickets table cannot be read, so there is no account: {error}. Answers so far: {counts}.",
             "See `harness status`, and run it again when the stack is up.",
         ) from error
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[asyncio.Event]:
+    """Set by the first Ctrl-C, which ends the sending: there is an account all the same. The next one ends all."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        loop.add_signal_handler(signal.SIGINT, stop.set)
+    except (ValueError, RuntimeError):  # not in the main thread, where no signal comes
+        yield stop
+        return
+    try:
+        yield stop
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
 
 
 def _requests(arrivals: Sequence[float], customers: Customers, run: str) -> list[sender.Request]:
@@ -232,7 +253,14 @@ class _Performance:
             )
         ]
         try:
-            await sender.send(f"{self.api_url}/tickets", self.requests, self._answered, started=self.origin)
+            with _until_interrupted() as stop:
+                sent = await sender.send(
+                    f"{self.api_url}/tickets", self.requests, self._answered, started=self.origin, stop=stop
+                )
+            # Of the rest nobody was told anything.
+            self.requests = self.requests[:sent]
+            if not self.requests:
+                raise KeyboardInterrupt
             ended = self._now()
             self.progress.finish(SENDING, self._told())
             on_record = await self._on_record()

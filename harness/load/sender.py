@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -58,15 +59,24 @@ class Answer:
 
 
 async def send(
-    url: str, requests: Sequence[Request], on_answer: Callable[[Answer], None], *, started: float | None = None
-) -> None:
-    """POST every request to ``url`` when it is due, and tell each answer when it comes; returns after the last.
+    url: str,
+    requests: Sequence[Request],
+    on_answer: Callable[[Answer], None],
+    *,
+    started: float | None = None,
+    stop: asyncio.Event | None = None,
+) -> int:
+    """POST every request to ``url`` when it is due, and tell each answer when it comes; returns after the last answer.
 
     Args:
         url: of the tickets.
         requests: in the order in which they are due.
         on_answer: called once for each request.
         started: moment on the monotonic clock from which dues count; now, if it is not given.
+        stop: once it is set, what is not due yet is not sent.
+
+    Returns:
+        How many requests were sent: the first of them.
     """
     origin = time.monotonic() if started is None else started
     # As many connections as there are callers, and none kept for long: a server may close it while a request is on
@@ -79,10 +89,26 @@ async def send(
             on_answer(await _post(session, url, request, origin))
 
         async with asyncio.TaskGroup() as underway:
-            for request in requests:
+            for sent, request in enumerate(requests):
                 # Even where it is late, others get their turn.
-                await asyncio.sleep(max(0.0, origin + request.due - time.monotonic()))
+                if await _stopped(max(0.0, origin + request.due - time.monotonic()), stop):
+                    return sent
                 underway.create_task(one(request))
+    return len(requests)
+
+
+async def _stopped(seconds: float, stop: asyncio.Event | None) -> bool:
+    """Wait, at most until it is time to stop; whether it is."""
+    if stop is None:
+        await asyncio.sleep(seconds)
+        return False
+    if seconds == 0:
+        await asyncio.sleep(0)
+        return stop.is_set()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    return stop.is_set()
 
 
 async def _post(session: aiohttp.ClientSession, url: str, request: Request, origin: float) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -117,6 +118,24 @@ def test_every_ticket_is_in_the_account_under_what_became_of_it(liar: Liar) -> N
     assert not account.kept
     assert run.result.post is not None
     assert run.result.post.count == account.sent
+
+
+def test_after_ctrl_c_no_more_is_sent_and_what_was_is_accounted_for(liar: Liar) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    class Impatient(Silent):
+        def advance(self, step: str, units: int = 1) -> None:  # noqa: ARG002  # one at a time
+            if step == load_run.SENDING and len(liar.keys) == 20:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with _serving(liar) as url:
+        plan = Plan(rate=100, duration=60, customers=1, seed=5, patience=0.1, warm_up=0)
+        account = perform(_stack(url, liar), plan, Impatient()).result.account
+
+    assert 20 <= account.sent < 100
+    assert account.sent == len(liar.keys)
+    assert account.accepted + account.unavailable == account.sent
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_customers_of_a_long_run_are_signed_in_anew(liar: Liar, monkeypatch: pytest.MonkeyPatch) -> None:
