@@ -58,7 +58,8 @@ class Loop:
     def _serve(self, invocation: Invocation) -> None:
         left = max(invocation.deadline - time.time(), 0)
         margin = min(MARGIN, left / 10)
-        response = self._api.response(invocation.request_id, until=invocation.deadline - margin / 2)
+        deadline = invocation.deadline
+        response = self._api.response(invocation.request_id, until=deadline - margin / 2, deadline=deadline)
         self._announce(invocation)
         error: BaseException | None = None
         self._interrupts.set_alarm(left - margin, again=margin / 2)

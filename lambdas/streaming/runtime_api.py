@@ -103,14 +103,15 @@ class RuntimeApi:
         """
         self._report(f"{_ROOT}/invocation/{request_id}/error", failure)
 
-    def response(self, request_id: str, until: float) -> ResponseStream:
+    def response(self, request_id: str, until: float, deadline: float) -> ResponseStream:
         """The response to an invocation, which begins when its first bytes are sent.
 
         Args:
             request_id: of the invocation.
-            until: no sending waits longer than to this time, in seconds of the epoch.
+            until: no sending of a piece waits longer than to this time, in seconds of the epoch.
+            deadline: nor that of the end longer than to this one.
         """
-        return ResponseStream(self._address, f"{_ROOT}/invocation/{request_id}/response", until)
+        return ResponseStream(self._address, f"{_ROOT}/invocation/{request_id}/response", until, deadline)
 
     def _report(self, path: str, failure: Failure) -> None:
         connection = HTTPConnection(self._address)
@@ -129,10 +130,11 @@ class RuntimeApi:
 class ResponseStream:
     """A response that is sent while it is made. ``http.client`` sets TCP_NODELAY, so nothing waits to be sent."""
 
-    def __init__(self, address: str, path: str, until: float) -> None:
+    def __init__(self, address: str, path: str, until: float, deadline: float) -> None:
         self._connection = HTTPConnection(address)
         self._path = path
         self._until = until
+        self._deadline = deadline
         self._socket: socket.socket | None = None
         self._readable = select.poll()
 
@@ -164,6 +166,8 @@ class ResponseStream:
         if failure is not None:
             body = base64.b64encode(failure.document).decode()
             trailers = {_ERROR_TYPE: failure.type, _ERROR_BODY: body}
+        # What interrupted the handler took the time of the pieces; that of the end is left.
+        self._until = self._deadline
         try:
             self._send(last_chunk(trailers))
             status = _status(self._connection)
