@@ -144,6 +144,8 @@ def _write(states: dict[str, Callable[[], Any]]) -> None:
     """In the copy, of which only this thread lives on: write and end, whatever happens."""
     code = 1
     try:
+        # Whoever waits for the emulator goes first.
+        os.nice(19)
         # Connections must end when the emulator ends them, and ports be free.
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         # Nobody else changes this copy: what the services would copy once more to be safe is safe.

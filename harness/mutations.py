@@ -219,6 +219,13 @@ MUTATIONS: Final = (
         new="        return bool(moment)\n",
     ),
     Mutation(
+        name="dlq-solution",
+        what="a ticket whose solution is stored does not fail from the failure queue",
+        file=f"{_SERVICES}/dead_letter_processing.py",
+        old="        if solution is not None and solution.attempt == work.attempt:\n",
+        new="        if False:\n",
+    ),
+    Mutation(
         name="reconcile-start",
         what="reconcile starts what was never started",
         file=f"{_SERVICES}/reconciliation.py",

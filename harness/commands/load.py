@@ -20,7 +20,7 @@ from harness.local_stack import LocalStack
 from harness.progress import Progress, Silent
 
 FIRST_RATE = 5.0
-STEP = "20"
+STEP = "45"
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SPAN = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>[smh]?)")
 

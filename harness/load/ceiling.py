@@ -21,6 +21,8 @@ DRAIN_SECONDS: Final = 3.0
 DRAIN_SHARE: Final = 0.1
 """Of a step's duration. What is left at its end must be done in so much time, or in ``DRAIN_SECONDS``; a stack that is
 slower than the arrivals by more than that has a queue that grows."""
+PROMPT_SECONDS: Final = 1.0
+"""That the 99th percentile of POST may be: above it callers wait in a queue, though all of them are accepted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,8 @@ def judge(result: Result) -> Step:
         why_not = "tickets lost, doubled or stuck"
     elif result.drained_seconds > limit:
         why_not = f"the rest took {result.drained_seconds:.1f} s: a queue grows"
+    elif result.post and result.post.p99 > PROMPT_SECONDS:
+        why_not = f"p99 of POST is {result.post.p99:.1f} s: callers queue"
     return Step(
         rate=result.plan.rate,
         why_not=why_not,

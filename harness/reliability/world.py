@@ -11,7 +11,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 from unittest.mock import patch
 
-from components.workflow import TEMPLATE, render
+from components.rendering import render
+from components.workflow import TEMPLATE
 from harness.reliability import fakes
 from harness.reliability.calls import OPENSEARCH, Calls, Client, Killed, Protocol
 from harness.reliability.clock import VirtualClock
@@ -55,6 +56,7 @@ class Context:
 
     aws_request_id: str = "run"
     function_name: str = "function"
+    function_version: str = "1"
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:eu-west-1:000000000000:function:function"
 

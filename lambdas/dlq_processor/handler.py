@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from support import batch, clients, dead_letters, environment
 from support.notices import Notices
 from support.repositories.failure_table import FailureTable
+from support.repositories.solution_table import SolutionTable
 from support.repositories.ticket_table import TicketTable
 from support.services.dead_letter_processing import DeadLetterProcessing
 from support.telemetry import flush, logger
@@ -35,6 +36,7 @@ def service() -> DeadLetterProcessing:
         failures=FailureTable(clients.dynamodb(), env.failures_table),
         tasks=TaskTokens(clients.stepfunctions()),
         tickets=TicketTable(clients.dynamodb(), env.tickets_table),
+        solutions=SolutionTable(clients.dynamodb(), env.solutions_table),
         notices=Notices(clients.sns(), env.alarm_topic_arn),
     )
 

@@ -7,7 +7,8 @@ timed out lets a retry in after its deadline.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from uuid import uuid4
 
 import msgspec
 from aws_lambda_powertools.utilities.idempotency import (
@@ -24,7 +25,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 from support.problems import InProgressError, KeyReusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from types_boto3_dynamodb import DynamoDBClient
@@ -32,6 +33,28 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=msgspec.Struct)
 RETRY_AFTER: Final = 2
 """Seconds to wait while the first call with the key is still at work."""
+
+
+class _Claims:
+    """The client, for which a claim of its own is no other's.
+
+    When DynamoDB's answer to a claim is lost, the SDK asks again and meets the claim that it has made: without this,
+    the first caller would be told that a call with this key is in progress.
+    """
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._client, name)
+
+    def put_item(self, *, Item: Mapping[str, Any], **rest: Any) -> None:  # noqa: N803 - boto3's name
+        claim = {"S": uuid4().hex}
+        try:
+            self._client.put_item(Item={**Item, "claim": claim}, **rest)
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            if cast("Mapping[str, object]", error.response.get("Item", {})).get("claim") != claim:
+                raise
 
 
 class Once:
@@ -52,7 +75,7 @@ class Once:
             status_attr="status",
             data_attr="response",
             validation_key_attr="validation",
-            boto3_client=client,
+            boto3_client=cast("DynamoDBClient", _Claims(client)),
         )
 
     def run(

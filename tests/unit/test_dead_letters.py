@@ -20,8 +20,10 @@ from support.errors import Kind
 from support.items import to_item
 from support.notices import Notices
 from support.repositories.failure_table import FailureTable
+from support.repositories.solution_table import SolutionTable
 from support.repositories.ticket_table import TicketTable
 from support.services.dead_letter_processing import METRIC, DeadLetterProcessing
+from support.solutions import Solution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -167,6 +169,7 @@ class World:
     waiting: bool = True
     """Whether the workflow waits for the task's answer."""
     failed: list[tuple[str, str, str]] = field(default_factory=list)
+    succeeded: list[tuple[str, str]] = field(default_factory=list)
     told: list[Mapping[str, str]] = field(default_factory=list)
     broken: dict[str, Exception] = field(default_factory=dict)
     """Dependency -> what it raises."""
@@ -191,6 +194,11 @@ class World:
         self.failed.append((token, str(code), cause))
         return self.waiting
 
+    def succeed(self, token: str, outcome: str) -> bool:
+        self._try("tasks")
+        self.succeeded.append((token, outcome))
+        return self.waiting
+
     # notices
     def tell(self, subject: str, facts: Mapping[str, str], /) -> None:
         self._try("notices")
@@ -203,7 +211,14 @@ class World:
 
     def take(self, *records: batch.Record) -> list[str]:
         """Work off a batch; the messages that come again."""
-        processing = DeadLetterProcessing(failures=self, tasks=self, tickets=self, notices=self, clock=self.clock)
+        processing = DeadLetterProcessing(
+            failures=self,
+            tasks=self,
+            tickets=self,
+            solutions=SolutionTable(self.client, "solutions"),
+            notices=self,
+            clock=self.clock,
+        )
         return [failure["itemIdentifier"] for failure in work_off(processing, records)["batchItemFailures"]]
 
     def row(self) -> Failure:
@@ -226,6 +241,25 @@ def world(dynamodb: DynamoDBClient, make_ticket: MakeTicket, noon: datetime) -> 
 
 def put(client: DynamoDBClient, ticket: Ticket) -> None:
     client.put_item(TableName="tickets", Item=to_item(msgspec.to_builtins(ticket)))
+
+
+def store(client: DynamoDBClient, *, attempt: int) -> None:
+    SolutionTable(client, "solutions").store(
+        Solution(
+            ticket_id=TICKET,
+            attempt=attempt,
+            outcome="NEEDS_REVIEW",
+            text="Reset it.",
+            steps=[],
+            citations=[],
+            confidence=0.5,
+            lang="en-US",
+            generated_at="2026-01-31T12:00:00Z",
+            passages=[],
+            model_id="model",
+            ttl=2_000_000_000,
+        )
+    )
 
 
 @pytest.mark.parametrize("reason", REASONS)
@@ -283,6 +317,28 @@ def test_where_nobody_waits_the_ticket_is_ended_here(world: World) -> None:
 def test_where_the_workflow_waits_it_ends_the_ticket(world: World) -> None:
     world.take(copied(BODY, DENIED))
     assert world.ticket() == ("PROCESSING", None)
+
+
+def test_a_ticket_whose_solution_is_stored_ends_with_it(world: World) -> None:
+    """The answer was lost, or a twin of the message was faster than the workflow."""
+    store(world.client, attempt=1)
+    assert world.take(copied(BODY, DENIED)) == []
+    assert (world.succeeded, world.failed) == ([("token", "NEEDS_REVIEW")], [])
+    assert world.row().failure_id == f"{TICKET}-1"
+
+
+def test_where_nobody_waits_for_a_stored_solution_the_ticket_is_left_to_those_who_write_it(world: World) -> None:
+    store(world.client, attempt=1)
+    world.waiting = False
+    assert world.take(copied(BODY, DENIED)) == []
+    assert (world.ticket(), world.failed) == (("PROCESSING", None), [])
+
+
+def test_another_attempts_solution_does_not_end_the_ticket(world: World) -> None:
+    store(world.client, attempt=2)
+    world.waiting = False
+    assert world.take(copied(BODY, DENIED)) == []
+    assert (world.ticket(), world.succeeded) == (("FAILED", "ACCESS_DENIED"), [])
 
 
 @pytest.mark.parametrize(

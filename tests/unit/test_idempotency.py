@@ -101,6 +101,22 @@ def test_a_key_in_progress_is_a_conflict_that_says_when_to_come_back(post: Post,
     assert len(workflow.started) == 1
 
 
+def test_a_claim_whose_answer_was_lost_is_met_by_the_sdks_retry_and_is_no_conflict(
+    post: Post, dynamodb: DynamoDBClient, workflow: Workflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = dynamodb.put_item
+
+    def put_twice(**request: Any) -> object:
+        if request["TableName"] == "idempotency-keys":
+            put(**request)
+        return put(**request)
+
+    monkeypatch.setattr(dynamodb, "put_item", put_twice)
+    id_ = id_of(post("key"))
+    assert id_of(post("key")) == id_
+    assert workflow.started == [f"{id_}-1"]
+
+
 # --- the traps, in the order of facts/idempotency.md
 
 

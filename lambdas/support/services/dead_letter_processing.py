@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from support.dead_letters import DeadLetter
+    from support.solutions import Outcome, Solution
     from support.ticket_work import TicketWork
 
 METRIC: Final = "DLQMessages"
@@ -31,11 +32,16 @@ class Failures(Protocol):
 
 
 class Tasks(Protocol):
+    def succeed(self, token: str, outcome: Outcome, /) -> bool: ...
     def fail(self, token: str, failure_code: str, cause: str, /) -> bool: ...
 
 
 class Tickets(Protocol):
     def fail(self, ticket_id: str, attempt: int, code: str, /, *, updated_at: str) -> bool: ...
+
+
+class Solutions(Protocol):
+    def get(self, ticket_id: str, /) -> Solution | None: ...
 
 
 class Notices(Protocol):
@@ -46,11 +52,19 @@ class DeadLetterProcessing:
     """Deals with what is in the failure queues."""
 
     def __init__(
-        self, *, failures: Failures, tasks: Tasks, tickets: Tickets, notices: Notices, clock: Clock = now
+        self,
+        *,
+        failures: Failures,
+        tasks: Tasks,
+        tickets: Tickets,
+        solutions: Solutions,
+        notices: Notices,
+        clock: Clock = now,
     ) -> None:
         self._failures = failures
         self._tasks = tasks
         self._tickets = tickets
+        self._solutions = solutions
         self._notices = notices
         self._clock = clock
 
@@ -100,7 +114,15 @@ class DeadLetterProcessing:
         )
 
     def _end(self, work: TicketWork, letter: DeadLetter) -> bool:
-        """Fail the ticket: by its workflow if that waits still, else here. False when the attempt was over already."""
+        """End the ticket: by its workflow if that waits still, else here. False when there was nothing to end.
+
+        A message may fail for good whose work was done, by another delivery or before its answer was lost. Then the
+        solution is what the ticket ends with; where nobody waits for it, the workflow is writing the outcome, or
+        reconcile will.
+        """
+        solution = self._solutions.get(work.ticket_id)
+        if solution is not None and solution.attempt == work.attempt:
+            return self._tasks.succeed(work.task_token, solution.outcome)
         if self._tasks.fail(work.task_token, letter.failure_code, letter.error_type or letter.reason):
             return True
         moment = rfc3339(self._clock())
