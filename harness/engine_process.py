@@ -33,6 +33,8 @@ _TIED = 'exec 3<&0; { read -r _; kill $$; } <&3 >/dev/null 2>&1 & exec "$@" 3<&-
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 30.0
 """What an engine may take to finish what it has begun, once it was told to stop."""
+PACKAGES = ("aws", "random")
+"""Pulumi packages that the local provider serves."""
 
 
 class EngineCommand(auto.PulumiCommand):
@@ -84,10 +86,14 @@ class EngineCommand(auto.PulumiCommand):
 
 
 def write_plugins(folder: Path) -> None:
-    """The scripts in ``folder`` by which the engine finds the local provider and the policy runner."""
+    """The scripts in ``folder`` by which the engine finds the local providers and the policy runner."""
     python, root = shlex.quote(sys.executable), shlex.quote(str(REPOSITORY))
     scripts = {
-        "pulumi-resource-aws": f'export PYTHONPATH={root}\nset -- {python} -m harness.provider "$@"',
+        f"pulumi-resource-{package}": (
+            f'export PYTHONPATH={root} HARNESS_PROVIDER_PACKAGE={package}\nset -- {python} -m harness.provider "$@"'
+        )
+        for package in PACKAGES
+    } | {
         "pulumi-analyzer-policy-python": f'set -- {python} -u -m pulumi.policy "$1" "$2"',
     }
     folder.mkdir(parents=True, exist_ok=True)

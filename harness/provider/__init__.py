@@ -1,6 +1,7 @@
 """The local `aws` provider: pulumi-aws's resource types, served against an emulator with boto3.
 
-`python -m harness.provider` is the plugin that the engine starts as `pulumi-resource-aws`.
+`python -m harness.provider` is the plugin that the engine starts as `pulumi-resource-aws`; and, for the one type that
+the program uses of the `random` package, as `pulumi-resource-random`.
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ API_URL_VARIABLE = "HARNESS_API_URL"
 """Environment variable: the URL of what stands before the emulator's REST APIs. Absent: nothing does."""
 ACCESS_KEY_VARIABLE = "HARNESS_AWS_ACCESS_KEY_ID"
 """Environment variable: the access key of an account of the emulator, in place of its root's."""
+PACKAGE_VARIABLE = "HARNESS_PROVIDER_PACKAGE"
+"""Environment variable: the Pulumi package that the process serves, `aws` if absent."""
 
 
 class ProviderError(Exception):

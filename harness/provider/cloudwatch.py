@@ -1,4 +1,4 @@
-"""CloudWatch: metric alarms."""
+"""CloudWatch: metric alarms and dashboards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.provider.differ import Kind
-from harness.provider.resource import PARTLY, Live, Prop, Singleton, State, Update
+from harness.provider.resource import PARTLY, RECORDED, Live, Prop, Singleton, State, Update
 from harness.provider.tags import Tagging, from_pairs, pairs
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.provider.values import Properties
 
 _SOURCE: Final = "terraform-provider-aws cloudwatch/metric_alarm.go: ForceNew"
+_DASHBOARD_SOURCE: Final = "terraform-provider-aws cloudwatch/dashboard.go: ForceNew"
 _TAGS: Final = Tagging()
 
 
@@ -28,7 +29,10 @@ class MetricAlarm(Singleton):
     name = "name"
     gone = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
     level = PARTLY
-    sentence = "Metrics that are put raise it, and it notifies; dimensions are ignored, and no metric comes by itself."
+    sentence = (
+        "Metrics that are put raise it, and it notifies; dimensions and metric math are ignored, and no metric comes "
+        "by itself."
+    )
     properties = MappingProxyType(
         {
             "name": Prop("AlarmName", replace=_SOURCE),
@@ -50,7 +54,7 @@ class MetricAlarm(Singleton):
             "comparisonOperator": Prop(),
             "treatMissingData": Prop(default="missing"),
             "evaluateLowSampleCountPercentiles": Prop("EvaluateLowSampleCountPercentile"),
-            "metricQueries": Prop("Metrics", kind=Kind.SET),
+            "metricQueries": Prop("Metrics", kind=Kind.SET, recorded="the emulator does not keep metric math"),
             "thresholdMetricId": Prop(),
             "tags": Prop(),
         }
@@ -80,7 +84,6 @@ class MetricAlarm(Singleton):
             return None
         live = self.properties_of(found[0], "DescribeAlarms", "MetricAlarms")
         live["dimensions"] = from_pairs(found[0].get("Dimensions"), "Name")
-        live["metricQueries"] = [_live_query(item) for item in live.get("metricQueries") or ()]
         arn = found[0]["AlarmArn"]
         live["tags"] = _TAGS.read(aws, ResourceARN=arn)
         return Live(live, {"arn": arn})
@@ -105,15 +108,36 @@ def _query(item: Any) -> Any:
     return {**{key: value for key, value in item.items() if key != "metric"}, "metricStat": {"metric": named, **stat}}
 
 
-def _live_query(item: Properties) -> Properties:
-    """The reverse of `_query`."""
-    if "metricStat" not in item:
-        return item
-    stat = dict(item["metricStat"])
-    metric = dict(stat.pop("metric"))
-    dimensions = from_pairs(metric.pop("dimensions", None), "name", "value")
-    flat = {**metric, **stat, **({"dimensions": dimensions} if dimensions else {})}
-    return {**{key: value for key, value in item.items() if key != "metricStat"}, "metric": flat}
+class Dashboard(Singleton):
+    """`aws.cloudwatch.Dashboard`."""
+
+    pulumi_type = "aws:cloudwatch/dashboard:Dashboard"
+    service = "cloudwatch"
+    name = "dashboardName"
+    gone = frozenset({"ResourceNotFound", "DashboardNotFoundError"})
+    level = RECORDED
+    sentence = "Kept; there is no console here to show it, and its widgets are not checked."
+    properties = MappingProxyType(
+        {
+            "dashboardName": Prop(replace=_DASHBOARD_SOURCE),
+            "dashboardBody": Prop(kind=Kind.JSON),
+        }
+    )
+
+    def requests(self, inputs: Properties) -> Iterable[Request]:
+        return [self.request("PutDashboard", inputs)]
+
+    def put(self, aws: Aws, inputs: Properties) -> str:
+        self.call(aws, "PutDashboard", inputs)
+        return str(inputs["dashboardName"])
+
+    def read(self, aws: Aws, state: State) -> Live | None:
+        found = aws("GetDashboard", DashboardName=state.id)
+        live = {"dashboardName": state.id, "dashboardBody": found["DashboardBody"]}
+        return Live(live, {"dashboardArn": found["DashboardArn"]})
+
+    def delete(self, aws: Aws, state: State) -> None:
+        aws("DeleteDashboards", DashboardNames=[state.id])
 
 
-TYPES = (MetricAlarm(),)
+TYPES = (MetricAlarm(), Dashboard())

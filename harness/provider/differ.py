@@ -21,6 +21,8 @@ class Kind(Enum):
     JSON = "json"
     POLICY = "policy"
     SET = "set"
+    BLOCKS = "blocks"
+    """Blocks of which an empty one says something (`{"block": {}}`), in any order."""
 
 
 class Change(Enum):
@@ -89,6 +91,8 @@ def _meaning(value: Any, kind: Kind) -> Any:
     if kind in {Kind.JSON, Kind.POLICY} and not _empty(value):
         document = _parsed(value)
         return _exact(_policy_meaning(document) if kind is Kind.POLICY else document)
+    if kind is Kind.BLOCKS:
+        return _blocks_meaning(value)
     if kind is Kind.SET and isinstance(value, list) and value:
         return sorted((_plain_meaning(item) for item in value), key=_sort_key)
     return _plain_meaning(value)
@@ -101,6 +105,15 @@ def _plain_meaning(value: Any) -> Any:
         return {name: _plain_meaning(item) for name, item in value.items() if not _empty(item)} or None
     if isinstance(value, list):
         return [_plain_meaning(item) for item in value] or None
+    return _exact(value)
+
+
+def _blocks_meaning(value: Any) -> Any:
+    """All but what is not given at all."""
+    if isinstance(value, Mapping):
+        return {name: _blocks_meaning(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return sorted((_blocks_meaning(item) for item in value), key=_sort_key)
     return _exact(value)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.provider.differ import Kind, written
 from harness.provider.resource import (
+    RECORDED,
     Live,
     Prop,
     ResourceType,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _ROLE_SOURCE: Final = "terraform-provider-aws iam/role.go: ForceNew"
 _POLICY_SOURCE: Final = "terraform-provider-aws iam/role_policy.go: ForceNew"
 _ATTACHMENT_SOURCE: Final = "terraform-provider-aws iam/role_policy_attachment.go: ForceNew"
+_LINKED_SOURCE: Final = "terraform-provider-aws iam/service_linked_role.go: ForceNew"
 _GONE: Final = frozenset({"NoSuchEntity"})
 _TAGS: Final = Tagging(tag="TagRole", untag="UntagRole", listing="ListRoleTags")
 
@@ -169,4 +171,73 @@ class RolePolicyAttachment(Singleton):
         aws("DetachRolePolicy", RoleName=role, PolicyArn=policy)
 
 
-TYPES = (Role(), RolePolicy(), RolePolicyAttachment())
+class ServiceLinkedRole(ResourceType):
+    """`aws.iam.ServiceLinkedRole`."""
+
+    pulumi_type = "aws:iam/serviceLinkedRole:ServiceLinkedRole"
+    service = "iam"
+    identity = ("awsServiceName", "customSuffix")
+    regional = False
+    gone = _GONE
+    # AWS says InvalidInput ("has been taken in this account"), the emulator what it says of any role.
+    exists = frozenset({"EntityAlreadyExists", "InvalidInput"})
+    level = RECORDED
+    sentence = "Made; no service of the emulator asks for it."
+    properties = MappingProxyType(
+        {
+            "awsServiceName": Prop("AWSServiceName", replace=_LINKED_SOURCE),
+            "customSuffix": Prop(replace=_LINKED_SOURCE),
+            "description": Prop(default=""),
+            "tags": Prop(),
+        }
+    )
+
+    def requests(self, inputs: Properties) -> Iterable[Request]:
+        return [self.request("CreateServiceLinkedRole", inputs)]
+
+    def create(self, aws: Aws, inputs: Properties) -> str:
+        arn = str(self.call(aws, "CreateServiceLinkedRole", inputs)["Role"]["Arn"])
+        # The emulator writes a description of its own; its creation takes no tags, as AWS's.
+        aws("UpdateRoleDescription", RoleName=_name(arn), Description=inputs.get("description", ""))
+        if inputs.get("tags"):
+            aws("TagRole", RoleName=_name(arn), **_TAGS.given(inputs))
+        return arn
+
+    def find(self, aws: Aws, inputs: Properties) -> str | None:
+        path = f"/aws-service-role/{inputs['awsServiceName']}/"
+        suffix = f"_{inputs['customSuffix']}" if inputs.get("customSuffix") else ""
+        roles = [role for role in aws.pages("ListRoles", "Roles", PathPrefix=path) if role["Path"] == path]
+        return next((str(role["Arn"]) for role in roles if role["RoleName"].endswith(suffix)), None)
+
+    def read(self, aws: Aws, state: State) -> Live:
+        role = aws("GetRole", RoleName=_name(state.id))["Role"]
+        live = {
+            "awsServiceName": state.id.split("/")[-2],
+            "customSuffix": _name(state.id).partition("_")[2] or None,
+            "description": role.get("Description", ""),
+            "tags": _TAGS.read(aws, RoleName=_name(state.id)),
+        }
+        computed = {
+            "arn": role["Arn"],
+            "name": role["RoleName"],
+            "path": role["Path"],
+            "uniqueId": role["RoleId"],
+            "createDate": role["CreateDate"].isoformat(),
+        }
+        return Live(live, computed)
+
+    def update(self, aws: Aws, update: Update) -> None:
+        if update.touches("description"):
+            described = update.new.get("description", "")
+            aws("UpdateRoleDescription", RoleName=_name(update.id), Description=described)
+        _TAGS.change(aws, update, RoleName=_name(update.id))
+
+    def delete(self, aws: Aws, state: State) -> None:
+        aws("DeleteServiceLinkedRole", RoleName=_name(state.id))
+
+
+def _name(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+TYPES = (Role(), RolePolicy(), RolePolicyAttachment(), ServiceLinkedRole())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from harness.provider.differ import Kind
+from harness.provider.recorded import Recorded, made_up
 from harness.provider.resource import RECORDED, Live, Prop, ResourceType, Singleton, State, Update
 from harness.provider.shapes import Problem, Request
 from harness.provider.tags import Tagging
@@ -147,4 +149,27 @@ class LogResourcePolicy(Singleton):
         aws("DeleteResourcePolicy", policyName=state.id)
 
 
-TYPES = (LogGroup(), LogResourcePolicy())
+class QueryDefinition(Recorded):
+    """`aws.cloudwatch.QueryDefinition`."""
+
+    pulumi_type = "aws:cloudwatch/queryDefinition:QueryDefinition"
+    service = "logs"
+    operation = "PutQueryDefinition"
+    identity = ("name",)
+    sentence = "Kept; the emulator saves no queries."
+    properties = MappingProxyType(
+        {
+            "name": Prop(),
+            "queryString": Prop(),
+            "logGroupNames": Prop(),
+        }
+    )
+
+    def identify(self, aws: Aws, inputs: Properties) -> str:
+        return str(uuid.UUID(made_up(self.pulumi_type, aws.account, aws.region, inputs["name"])))
+
+    def computed(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties:  # noqa: ARG002 - nothing of them
+        return {"queryDefinitionId": resource_id}
+
+
+TYPES = (LogGroup(), LogResourcePolicy(), QueryDefinition())

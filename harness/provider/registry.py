@@ -12,21 +12,31 @@ if TYPE_CHECKING:
     from harness.provider.resource import Parity, ResourceType
 
 MODULES: Final = {
-    "apigateway": ("apigateway",),
+    "apigateway": ("apigateway", "custom_domains"),
+    "appautoscaling": ("appautoscaling",),
     "bedrock": ("bedrock",),
-    "cloudwatch": ("cloudwatch", "events", "logs"),
+    "cloudtrail": ("cloudtrail",),
+    "cloudwatch": ("cloudwatch", "events", "log_delivery", "logs"),
+    "cloudfront": ("cloudfront",),
+    "codedeploy": ("codedeploy",),
     "cognito": ("cognito",),
     "dynamodb": ("dynamodb",),
+    "ec2": ("ec2", "ec2_endpoints", "ec2_routes", "ec2_security"),
     "iam": ("iam",),
     "kms": ("kms",),
     "lambda": ("lambda_",),
     "opensearch": ("opensearch",),
+    "random": ("random_",),
+    "route53": ("route53",),
     "s3": ("s3",),
+    "secretsmanager": ("secretsmanager",),
     "sfn": ("stepfunctions",),
     "sns": ("sns",),
     "sqs": ("sqs",),
+    "vpc": ("vpc",),
+    "wafv2": ("wafv2",),
 }
-"""The module part of Pulumi's type token → our modules, each with its `TYPES`."""
+"""The module part of Pulumi's type token, or another package than aws → our modules, each with its `TYPES`."""
 
 _lock = threading.Lock()
 _loaded: dict[str, dict[str, ResourceType]] = {}
@@ -59,8 +69,8 @@ def parity() -> list[Parity]:
 
 def _module_part(token: str) -> str:
     """`aws:sqs/queue:Queue` → `sqs`."""
-    parts = token.split(":")
-    return parts[1].split("/")[0] if len(parts) == 3 and parts[0] == "aws" else ""
+    package, _, rest = token.partition(":")
+    return rest.split("/")[0] if package == "aws" and rest.count(":") == 1 else package
 
 
 def _module(part: str) -> dict[str, ResourceType]:

@@ -17,7 +17,7 @@ import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from harness.provider import functions, lifecycle
+from harness.provider import assumed, functions, lifecycle
 from harness.provider.calls import ENDPOINT_VARIABLE, Clients, OfflineError, ProviderError, credentials
 from harness.provider.differ import Change
 from harness.provider.lifecycle import Configuration, Difference, Naming
@@ -76,7 +76,8 @@ def _abort(context: grpc.ServicerContext, message: str) -> NoReturn:
 class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     """One provider process. The engine configures it once, then calls it from many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, package: str = "aws") -> None:
+        self._package = package
         self._cancelled = threading.Event()
         self._configuration = Configuration(cancelled=self._cancelled)
 
@@ -90,7 +91,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         """The version that the program asks for: that of the installed SDK."""
-        return plugin_pb2.PluginInfo(version=metadata.version("pulumi_aws"))
+        return plugin_pb2.PluginInfo(version=metadata.version(f"pulumi_{self._package}"))
 
     def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Nothing to do: the engine's address is not used."""
@@ -156,6 +157,9 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
             proposed=options.proposed_name if options is not None else "",
             allowed=options is None or options.mode != provider_pb2.CheckRequest.AutonamingOptions.DISABLE,
         )
+        if assumed.wanted():
+            made = assumed.check(_token(request), self._configuration, plain(request.olds), news, naming)
+            return provider_pb2.CheckResponse(inputs=to_struct(made, secrets))
         inputs, problems = lifecycle.check(_type(request), self._configuration, plain(request.olds), news, naming)
         failures = [
             provider_pb2.CheckFailure(property=problem.property, reason=_without_secrets(problem.reason, news, secrets))
@@ -172,10 +176,16 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     @_one_line_errors
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
         """Create it, or say what would be known of it."""
-        kind = _type(request)
         inputs, secrets = from_struct(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(properties=to_struct(lifecycle.preview_create(inputs), secrets))
+        if assumed.wanted():
+            name = request.name or request.urn.rpartition("::")[2]
+            known = assumed.kind(_token(request))
+            there = assumed.create(known, _token(request), name, self._configuration, inputs)
+            outputs = _outputs(known, there.outputs, secrets) if known else to_struct(there.outputs, secrets)
+            return provider_pb2.CreateResponse(id=there.id, properties=outputs)
+        kind = _type(request)
         self._need_endpoint()
         with _hiding(inputs, secrets):
             state = lifecycle.create(kind, self._configuration, inputs)
@@ -237,13 +247,13 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
             raise OfflineError
 
 
-def serve() -> tuple[grpc.Server, int]:
-    """Start serving on a free loopback port; the server and its port."""
+def serve(package: str = "aws") -> tuple[grpc.Server, int]:
+    """Start serving ``package`` on a free loopback port; the server and its port."""
     server = grpc.server(
         futures.ThreadPoolExecutor(max_workers=_THREADS),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
     )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(AwsProvider(), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(AwsProvider(package), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, port
@@ -251,8 +261,12 @@ def serve() -> tuple[grpc.Server, int]:
 
 def _type(request: object) -> ResourceType:
     """The type that a request is about: named in it, or the last part of its URN's type chain (older engines)."""
+    return resource_type(_token(request))
+
+
+def _token(request: object) -> str:
     named = cast("_Named", request)
-    return resource_type(named.type or named.urn.split("::")[2].rpartition("$")[2])
+    return named.type or named.urn.split("::")[2].rpartition("$")[2]
 
 
 def _outputs(kind: ResourceType, outputs: Properties, secrets: frozenset[Path]) -> struct_pb2.Struct:

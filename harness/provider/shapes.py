@@ -46,6 +46,8 @@ LAGGING_ENUMS: Final = {
 """Enums where botocore's list may be older than AWS: what matches is passed as well."""
 
 
+_COUNTED: Final = frozenset({"Quantity", "Items"})
+"""Members of a structure that is a list to everyone but CloudFront."""
 _NameOf: TypeAlias = "Callable[[str], str]"
 """Request member → property."""
 
@@ -113,23 +115,30 @@ def to_api(shape: Shape, value: Any, renames: Mapping[str, str]) -> Any:
     if is_unknown(value):
         return value
     if isinstance(shape, StructureShape) and not shape.is_document_type:
-        if isinstance(value, list) and len(value) == 1:  # a block that Pulumi did not flatten
-            value = value[0]
-        if not isinstance(value, dict):
-            return value
-        members = {_canonical(member): member for member in shape.members}
-        converted: dict[str, Any] = {}
-        for name, item in value.items():
-            member: str = renames.get(name) or members.get(_canonical(name)) or name
-            if item is not None:
-                converted[member] = to_api(shape.members[member], item, renames) if member in shape.members else item
-        return converted
+        return _structure_to_api(shape, value, renames)
     if isinstance(shape, ListShape):
         items = value if isinstance(value, list) else [value]
         return [to_api(shape.member, item, renames) for item in items]
     if isinstance(shape, MapShape) and isinstance(value, dict):
         return {key: to_api(shape.value, item, renames) for key, item in value.items()}
     return _scalar_to_api(shape.type_name, value)
+
+
+def _structure_to_api(shape: StructureShape, value: Any, renames: Mapping[str, str]) -> Any:
+    if isinstance(value, list) and shape.members.keys() >= _COUNTED:
+        items = {"Items": to_api(shape.members["Items"], value, renames)} if value else {}
+        return {"Quantity": len(value), **items}
+    if isinstance(value, list) and len(value) == 1:  # a block that Pulumi did not flatten
+        value = value[0]
+    if not isinstance(value, dict):
+        return value
+    members = {_canonical(member): member for member in shape.members}
+    converted: dict[str, Any] = {}
+    for name, item in value.items():
+        member: str = renames.get(name) or members.get(_canonical(name)) or name
+        if item is not None:
+            converted[member] = to_api(shape.members[member], item, renames) if member in shape.members else item
+    return converted
 
 
 def _scalar_to_api(kind: str, value: Any) -> Any:
@@ -150,12 +159,7 @@ def from_api(shape: Shape, value: Any, renames: Mapping[str, str]) -> Any:
     if value is None:
         return None
     if isinstance(shape, StructureShape) and not shape.is_document_type and isinstance(value, dict):
-        properties = {member: name for name, member in renames.items()}
-        return {
-            properties.get(member, camel(member)): from_api(shape.members[member], item, renames)
-            for member, item in value.items()
-            if member in shape.members and item is not None
-        }
+        return _structure_from_api(shape, value, renames)
     if isinstance(shape, ListShape) and isinstance(value, list):
         return [from_api(shape.member, item, renames) for item in value]
     if isinstance(shape, MapShape) and isinstance(value, dict):
@@ -163,6 +167,17 @@ def from_api(shape: Shape, value: Any, renames: Mapping[str, str]) -> Any:
     if hasattr(value, "isoformat"):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")
     return value
+
+
+def _structure_from_api(shape: StructureShape, value: Mapping[str, Any], renames: Mapping[str, str]) -> Any:
+    if shape.members.keys() == _COUNTED:
+        return from_api(shape.members["Items"], value.get("Items") or [], renames)
+    properties = {member: name for name, member in renames.items()}
+    return {
+        properties.get(member, camel(member)): from_api(shape.members[member], item, renames)
+        for member, item in value.items()
+        if member in shape.members and item is not None
+    }
 
 
 def problems(service: str, request: Request) -> list[Problem]:

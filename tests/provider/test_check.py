@@ -26,6 +26,23 @@ MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 SETTINGS = "aws:apigateway/methodSettings:MethodSettings"
 
+PROVISIONED = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
+SCALING_TARGET = "aws:appautoscaling/target:Target"
+SCALING_POLICY = "aws:appautoscaling/policy:Policy"
+RELEASE = "aws:codedeploy/deploymentGroup:DeploymentGroup"
+
+PROVISIONED_INPUTS = {"functionName": "f", "qualifier": "live", "provisionedConcurrentExecutions": 2}
+SCALED = {
+    "serviceNamespace": "lambda",
+    "resourceId": "function:f:live",
+    "scalableDimension": "lambda:function:ProvisionedConcurrency",
+}
+RELEASE_INPUTS = {
+    "appName": "functions",
+    "deploymentGroupName": "f",
+    "serviceRoleArn": "arn:aws:iam::111122223333:role/releases",
+    "deploymentConfigName": "CodeDeployDefault.LambdaCanary10Percent5Minutes",
+}
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 FUNCTION_INPUTS = {
     "name": "f",
@@ -114,6 +131,32 @@ ALARM_INPUTS = {"name": "a", "comparisonOperator": "GreaterThanThreshold", "eval
             "attributes",
         ),
         (POOL, {"name": "p", "mfaConfiguration": "ON"}, "mfaConfiguration"),
+        (PROVISIONED, {**PROVISIONED_INPUTS, "qualifier": "$LATEST"}, "qualifier"),
+        (PROVISIONED, {**PROVISIONED_INPUTS, "provisionedConcurrentExecutions": 0}, "provisionedConcurrentExecutions"),
+        (SCALING_TARGET, {**SCALED, "minCapacity": 10, "maxCapacity": 2}, "minCapacity"),
+        (SCALING_TARGET, {**SCALED, "scalableDimension": "lambda:function:Concurrency"}, "scalableDimension"),
+        (SCALING_POLICY, {**SCALED, "name": "p"}, "policyType"),
+        (
+            SCALING_POLICY,
+            {**SCALED, "name": "p", "policyType": "TargetTrackingScaling"},
+            "targetTrackingScalingPolicyConfiguration",
+        ),
+        (
+            RELEASE,
+            {**RELEASE_INPUTS, "deploymentStyle": {"deploymentType": "IN_PLACE"}},
+            "deploymentStyle.deploymentType",
+        ),
+        (RELEASE, RELEASE_INPUTS, "deploymentStyle.deploymentOption"),
+        (
+            RELEASE,
+            {**RELEASE_INPUTS, "alarmConfiguration": {"alarms": [str(number) for number in range(11)]}},
+            "alarmConfiguration.alarms",
+        ),
+        (
+            RELEASE,
+            {**RELEASE_INPUTS, "autoRollbackConfiguration": {"events": ["ALARM"]}},
+            "autoRollbackConfiguration.events[0]",
+        ),
         (
             DOMAIN,
             {"domainName": "d", "clusterConfig": {"instanceCount": 3, "zoneAwarenessEnabled": True}},
@@ -175,7 +218,8 @@ def test_a_property_that_the_provider_does_not_know_is_named_with_the_place_to_a
     ("kind", "place"),
     [
         ("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "harness/provider/sqs.py"),
-        ("aws:ec2/vpc:Vpc", "registry.MODULES"),
+        ("aws:ec2/instance:Instance", "harness/provider/ec2.py"),
+        ("aws:ecs/cluster:Cluster", "registry.MODULES"),
         ("gcp:storage/bucket:Bucket", "registry.MODULES"),
     ],
 )

@@ -163,7 +163,7 @@ def test_a_replacement_carries_its_source() -> None:
 @pytest.mark.parametrize("kind", all_types(), ids=lambda kind: kind.pulumi_type)
 def test_every_forced_replacement_names_where_that_is_said(kind: Any) -> None:
     for prop in kind.properties.values():
-        assert not prop.replace or "terraform-provider-aws" in prop.replace or "pulumi" in prop.replace
+        assert not prop.replace or "terraform-provider-" in prop.replace or "pulumi" in prop.replace
 
 
 def test_a_usage_plan_whose_stages_change_is_made_anew_after_the_old_one() -> None:

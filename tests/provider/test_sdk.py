@@ -18,10 +18,11 @@ def source(pulumi_type: str) -> str:
     spec = find_spec("pulumi")
     assert spec is not None
     assert spec.origin is not None
-    module, name = pulumi_type.split(":")[1].split("/")
-    folder = {"lambda": "lambda_"}.get(module, module)
+    package, path, _ = pulumi_type.split(":")
+    module, name = path.split("/")
+    folder = {"lambda": "lambda_", "index": ""}.get(module, module)
     file = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-    return (Path(spec.origin).parent.parent / "pulumi_aws" / folder / f"{file}.py").read_text()
+    return (Path(spec.origin).parent.parent / f"pulumi_{package}" / folder / f"{file}.py").read_text()
 
 
 @pytest.mark.parametrize("kind", all_types(), ids=lambda kind: kind.pulumi_type)
@@ -35,7 +36,7 @@ def test_every_property_is_one_of_the_sdk(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", all_types(), ids=lambda kind: kind.pulumi_type)
 def test_a_name_that_aws_knows_otherwise_is_spelt_as_in_the_model(kind: Any) -> None:
-    members = {member for shape in _structures(kind.service) for member in shape.members}
+    members = {member for shape in _structures(kind.service) for member in shape.members} if kind.service else set()
     for name, prop in kind.properties.items():
         assert not prop.api or prop.api in members, name
 
