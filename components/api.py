@@ -64,6 +64,8 @@ class ApiArgs:
     names: Names
     logs: LogPolicy
     settings: ApiSettings
+    manage_account_settings: bool
+    """Whether this stack owns the region's log role, which an account has once."""
     timings: Timings
     routes: Sequence[Route]
     functions: Mapping[str, Function]
@@ -93,7 +95,7 @@ class Api(pulumi.ComponentResource):
     def __init__(self, resource_name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("support:api:Api", resource_name, None, opts)
         names, child = args.names, pulumi.ResourceOptions(parent=self)
-        title = names.physical("API", "api")
+        title = self.name = api_name(names)
         templates = [route.integration for route in args.routes if isinstance(route.integration, ServiceTemplate)]
         services = {each.template: _service(each, args.targets[each.template], names) for each in templates}
         body = args.identity.pool_arn.apply(
@@ -143,15 +145,14 @@ class Api(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.api, *permissions]),
         )
         before_stage = [*self._account_settings(resource_name, args), self._execution_log(resource_name, args)]
-        access_log_name = checked("log group", f"/aws/apigateway/{title}")
-        access_log = log_group(f"{resource_name}-access", access_log_name, args.logs, child)
+        access_log = log_group(f"{resource_name}-access", access_log_name(names), args.logs, child)
         self.stage = aws.apigateway.Stage(
             resource_name,
             rest_api=self.api.id,
             deployment=deployment.id,
             stage_name=STAGE,
             access_log_settings={
-                "destination_arn": names.log_group_arn(access_log_name),
+                "destination_arn": names.log_group_arn(access_log_name(names)),
                 "format": iam.to_json(ACCESS_LOG),
             },
             xray_tracing_enabled=True,
@@ -242,7 +243,7 @@ class Api(pulumi.ComponentResource):
 
     def _account_settings(self, resource_name: str, args: ApiArgs) -> list[pulumi.Resource]:
         """The region's log role, without which a stage with logs is refused (facts/aws.md rows 6 and 18)."""
-        if not args.settings.manage_account_settings:
+        if not args.manage_account_settings:
             return []
         names, child = args.names, pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
@@ -268,6 +269,14 @@ class Api(pulumi.ComponentResource):
         """Made before the stage, or the service makes it unencrypted and for ever (facts/aws.md row 16)."""
         name = self.api.id.apply(lambda api_id: f"API-Gateway-Execution-Logs_{api_id}/{STAGE}")
         return log_group(f"{resource_name}-execution", name, args.logs, pulumi.ResourceOptions(parent=self))
+
+
+def api_name(names: Names) -> str:
+    return names.physical("API", "api")
+
+
+def access_log_name(names: Names) -> str:
+    return checked("log group", f"/aws/apigateway/{api_name(names)}")
 
 
 def _service(template: ServiceTemplate, target: Table | WorkQueue, names: Names) -> tuple[openapi.Service, iam.Grant]:

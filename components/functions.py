@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 import pulumi
@@ -12,6 +12,7 @@ from components import bundling, iam
 from components.bundling.sources import WRAPPER
 from components.logs import LogPolicy, log_group
 from components.names import ALIAS
+from components.provisioned import ProvisionedConcurrency, ProvisionedConcurrencyArgs
 from support import environment as contract
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
     from components.keys import Key
     from components.names import Names
+    from components.network import Network
     from components.queues import FailureQueue
+    from components.settings import Provisioned, Release
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -28,6 +31,8 @@ ASYNC_MAX_AGE: Final = 3600
 """Seconds that an event waits for its retries."""
 STREAMING: Final = {"AWS_LAMBDA_EXEC_WRAPPER": f"/opt/{WRAPPER}"}
 """Has the runtime loop of the ``support`` layer take over from the managed one, which does not stream (row 41)."""
+MOVED_BY_RELEASE: Final = ("functionVersion", "routingConfig")
+"""The alias's properties that CodeDeploy owns where it moves calls: Pulumi would jump to the new version, or back."""
 _SYSTEM_LEVELS: Final[Mapping[LogLevel, str]] = {"WARNING": "WARN"}
 """Lambda's own names of levels, where they differ."""
 
@@ -57,6 +62,8 @@ class LayersArgs:
     names: Names
     target: bundling.BundleTarget
     bundles: bundling.Bundles
+    keep_versions: bool = False
+    """Whether a version stays when the next one takes its place, so that what was built on it can be deployed again."""
 
 
 class Layers(pulumi.ComponentResource):
@@ -65,6 +72,7 @@ class Layers(pulumi.ComponentResource):
     Default settings:
         - dependencies: third-party packages, from the lock file, for the functions' platform
         - support: own code
+        - versions: the last one only, by argument all of them (facts/aws.md row 42)
     """
 
     def __init__(self, resource_name: str, args: LayersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -76,6 +84,7 @@ class Layers(pulumi.ComponentResource):
                 code=pulumi.FileArchive(str(archive.path)),
                 compatible_runtimes=[args.target.runtime],
                 compatible_architectures=[args.target.architecture],
+                skip_destroy=args.keep_versions,
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for name, archive in (("dependencies", args.bundles.dependencies), ("support", args.bundles.support))
@@ -99,6 +108,10 @@ class Platform:
     """Where asynchronous invocations go that failed for good."""
     reserved_concurrency: Mapping[str, int]
     """Function key -> concurrent executions kept for it."""
+    provisioned_concurrency: Mapping[str, Provisioned] = field(default_factory=dict)
+    """Function key -> execution environments kept warm for it."""
+    release: Release = "all-at-once"
+    """How a new version takes over: at once with the deployment, or by CodeDeploy (``components.release``)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +127,10 @@ class FunctionArgs:
     grants: Sequence[iam.Grant] = ()
     streams: bool = False
     """Whether it answers piece by piece; such a function can be called by streaming only."""
+    follows_deployment: bool = False
+    """Whether a new version takes over at once, whatever the platform says: for what the deployment itself calls."""
+    network: Network | None = None
+    """The VPC that it sits in, where it must reach what is there; otherwise in none."""
     role: aws.iam.Role | None = None
     """A role made before, where something must know it earlier; by default the function's own."""
 
@@ -125,23 +142,31 @@ class Function(pulumi.ComponentResource):
         - role: its own, with the grants given, its log group, traces and the failure queue; no right to make log
           groups, or one that nobody manages would come back after a destroy (facts/aws.md row 15)
         - log group: made first, with retention and key; JSON
-        - versions: published with every change, called by the alias ``live``
+        - versions: published with every change, called by the alias ``live``, which the deployment moves, or
+          CodeDeploy alone where the platform's release is a canary (facts/aws.md row 45)
         - environment: encrypted with a customer-managed key
+        - network: none; in a VPC, all private subnets, and no security group is held up by it when it is gone (row 43)
         - tracing: active
         - asynchronous invocations: 2 retries, an hour at most, then the failure queue
-        - reserved concurrency: by setting, otherwise none
+        - reserved and provisioned concurrency: by setting, otherwise none
     """
 
     def __init__(self, resource_name: str, args: FunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("support:functions:Function", resource_name, None, opts)
         platform, names = args.platform, args.platform.names
         self.key = resource_name
+        self.gradual = platform.release == "canary" and not args.follows_deployment
+        """Whether ``harness release`` moves the alias, and not the deployment."""
         check_environment(resource_name, args.environment)
         child = pulumi.ResourceOptions(parent=self)
         group_name = names.function_log_group(resource_name)
         group = log_group(resource_name, group_name, platform.logs, child)
         self.role = args.role or execution_role(resource_name, names, child)
-        grants = (*args.grants, _write_logs(names, group_name, group), _TRACE, platform.failures.send())
+        self.role_arn = names.role_arn(resource_name)
+        joining = () if args.network is None else (args.network.join(),)
+        grants = (*args.grants, *joining, _write_logs(names, group_name, group), _TRACE, platform.failures.send())
+        self.statements = iam.merged(grants)
+        """What its role may do."""
         self.policies = iam.attach(resource_name, self.role, grants, child)
         self.function = aws.lambda_.Function(
             resource_name,
@@ -172,15 +197,24 @@ class Function(pulumi.ComponentResource):
             tracing_config={"mode": "Active"},
             reserved_concurrent_executions=platform.reserved_concurrency.get(resource_name, -1),
             publish=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*self.policies, *iam.dependencies(args.grants)]),
+            vpc_config=None if args.network is None else args.network.placement,
+            replace_security_groups_on_destroy=None if args.network is None else True,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*self.policies, *iam.dependencies(grants)]),
         )
         self.alias = aws.lambda_.Alias(
             resource_name,
             name=ALIAS,
             function_name=self.function.name,
             function_version=self.function.version,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=list(MOVED_BY_RELEASE) if self.gradual else None),
         )
+        provisioned = platform.provisioned_concurrency.get(resource_name)
+        if provisioned is not None:
+            ProvisionedConcurrency(
+                resource_name,
+                ProvisionedConcurrencyArgs(names=names, key=resource_name, alias=self.alias, provisioned=provisioned),
+                child,
+            )
         aws.lambda_.FunctionEventInvokeConfig(
             resource_name,
             function_name=self.function.name,

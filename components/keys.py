@@ -11,19 +11,23 @@ import pulumi_aws as aws
 from components import iam
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from components.names import Names
 
+ViaService = Literal["dynamodb", "s3", "secretsmanager", "sqs", "sns"]
 DELETION_WINDOW_DAYS: Final = 30
 """The longest that KMS offers: a deleted key makes its data unreadable for ever."""
 
+WAF_LOG_GROUPS: Final = "aws-waf-logs-{prefix}-*"
 LOG_GROUPS: Final = (
     "/aws/lambda/{prefix}-*",
     "/aws/apigateway/{prefix}-*",
     "/aws/vendedlogs/states/{prefix}-*",
     "/aws/events/{prefix}-*",
     "/aws/opensearch/{prefix}*",
+    "/aws/vpc/{prefix}-*",
+    WAF_LOG_GROUPS,
     "API-Gateway-Execution-Logs_*",
 )
 """Names of the stack's log groups, which the key for logs is for."""
@@ -62,6 +66,8 @@ class KeyArgs:
     users: tuple[KeyUser, ...] = ()
     mac: bool = False
     """A key that signs (HMAC_256) and encrypts nothing."""
+    region: str | None = None
+    """Where it is, if not in the stack's own region; ``names`` are then that region's."""
 
 
 class Key(pulumi.ComponentResource):
@@ -88,6 +94,7 @@ class Key(pulumi.ComponentResource):
             description=args.purpose,
             deletion_window_in_days=DELETION_WINDOW_DAYS,
             policy=_policy(args),
+            region=args.region,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
             **usage,
         )
@@ -95,12 +102,13 @@ class Key(pulumi.ComponentResource):
             resource_name,
             name=args.names.key_alias(args.data_class),
             target_key_id=self.key.key_id,
+            region=args.region,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.arn = self.key.arn
         self.register_outputs({"arn": self.arn})
 
-    def through(self, service: Literal["dynamodb", "s3", "sqs", "sns"], *actions: str) -> iam.Statement:
+    def through(self, service: ViaService, *actions: str) -> iam.Statement:
         """``actions`` with this key, only when ``service`` asks on the role's behalf."""
         return iam.Statement(
             sid=f"{self._data_class.capitalize()}KeyThrough{service.capitalize()}",
@@ -166,15 +174,17 @@ class KeysArgs:
     """Bucket that notifies an encrypted queue."""
     rule_arn: str
     """Event rule whose undelivered events go to an encrypted queue."""
+    log_sources: tuple[str, ...] = ()
+    """Delivery sources (ARNs) whose logs CloudWatch puts into buckets encrypted with the key for logs."""
 
 
 class Keys(pulumi.ComponentResource):
     """The stack's keys.
 
     Default settings:
-        - data: tables, knowledge base, environment of functions
+        - data: tables, knowledge base, environment of functions, secret of the canary
         - queues: queues and topics; S3, EventBridge and CloudWatch alarms may use it (facts/aws.md rows 10 and 11)
-        - logs: log groups; CloudWatch Logs may use it for this stack's groups only (row 9)
+        - logs: log groups, and buckets of logs; CloudWatch Logs may use it for this stack's only (row 9)
         - search: the OpenSearch domain
         - cursor: signs the list cursors (HMAC_256), so that no secret is kept anywhere
         - partners: the secrets of ITSM partners, each bound to its partner by the encryption context
@@ -185,7 +195,7 @@ class Keys(pulumi.ComponentResource):
         self._args = args
         self.data = self._key("data", "Tables, knowledge base and environment of the functions")
         self.queues = self._key("queues", "Queues and topics", users=_queue_users(args))
-        self.logs = self._key("logs", "Log groups", users=(_logs_user(args.names),))
+        self.logs = self._key("logs", "Logs", users=(logs_user(args.names), *_deliverers(args)))
         self.search = self._key("search", "OpenSearch domain")
         self.cursor = self._key("cursor", "Signs the cursors of ticket lists", mac=True)
         self.partners = self._key("partners", "Secrets of ITSM partners")
@@ -227,11 +237,23 @@ def _queue_users(args: KeysArgs) -> tuple[KeyUser, ...]:
     )
 
 
-def _logs_user(names: Names) -> KeyUser:
-    groups = [names.log_group_arn(group.format(prefix=names.prefix)) for group in LOG_GROUPS]
+def logs_user(names: Names, groups: Sequence[str] = LOG_GROUPS) -> KeyUser:
+    """CloudWatch Logs, for log groups of these names in the region of ``names``."""
+    arns = [names.log_group_arn(group.format(prefix=names.prefix)) for group in groups]
     return KeyUser(
         sid="LogGroups",
         service=f"logs.{names.region}.amazonaws.com",
-        conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+        conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arns}},
         actions=_LOGS_USE,
     )
+
+
+def _deliverers(args: KeysArgs) -> tuple[KeyUser, ...]:
+    """CloudWatch's log delivery, where it puts logs into our buckets."""
+    if not args.log_sources:
+        return ()
+    source: dict[str, dict[str, Any]] = {
+        "StringEquals": {"aws:SourceAccount": args.names.account_id},
+        "ArnLike": {"aws:SourceArn": list(args.log_sources)},
+    }
+    return (KeyUser(sid="LogDelivery", service="delivery.logs.amazonaws.com", conditions=source),)

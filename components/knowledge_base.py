@@ -131,6 +131,11 @@ class KnowledgeBase(pulumi.ComponentResource):
         listing = iam.Statement(sid="TellMissingDocuments", actions=("s3:ListBucket",), resources=(self.arn,))
         return iam.Grant((documents, listing, self._key.through("s3", "Decrypt")), (self.bucket,))
 
+    def locate(self) -> iam.Grant:
+        """See where the bucket is, and nothing in it."""
+        location = iam.Statement(sid="LocateDocuments", actions=("s3:GetBucketLocation",), resources=(self.arn,))
+        return iam.Grant((location,), (self.bucket,))
+
 
 def producer(names: Names) -> Producer:
     """What the ingest queue's policy must allow."""

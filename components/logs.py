@@ -23,6 +23,8 @@ class LogPolicy:
     retention_days: int
     key_arn: pulumi.Input[str]
     """The key's ARN; its id is refused (facts/aws.md row 9)."""
+    region: str | None = None
+    """Where the groups and their key are, if not in the stack's own region."""
 
 
 def log_group(
@@ -30,7 +32,12 @@ def log_group(
 ) -> aws.cloudwatch.LogGroup:
     """A log group that is encrypted and forgets."""
     return aws.cloudwatch.LogGroup(
-        resource_name, name=name, retention_in_days=policy.retention_days, kms_key_id=policy.key_arn, opts=opts
+        resource_name,
+        name=name,
+        retention_in_days=policy.retention_days,
+        kms_key_id=policy.key_arn,
+        region=policy.region,
+        opts=opts,
     )
 
 
@@ -49,10 +56,12 @@ class ServiceWriter:
 class ServiceWritersArgs:
     names: Names
     writers: Sequence[ServiceWriter]
+    region: str | None = None
+    """Where the groups are, if not in the stack's own region."""
 
 
 class ServiceWriters(pulumi.ComponentResource):
-    """The one resource policy that lets AWS services write to the stack's log groups.
+    """The one resource policy that lets AWS services write to the stack's log groups of a region.
 
     One, because a region holds ten of them (facts/aws.md row 6).
 
@@ -66,7 +75,8 @@ class ServiceWriters(pulumi.ComponentResource):
         super().__init__("support:logs:ServiceWriters", resource_name, None, opts)
         self.policy = aws.cloudwatch.LogResourcePolicy(
             resource_name,
-            policy_name=f"{args.names.prefix}-service-writers",
+            policy_name=f"{args.names.prefix}-{resource_name if args.region else 'service-writers'}",
+            region=args.region,
             policy_document=iam.document(
                 *[statement for writer in args.writers for statement in _statements(args.names, writer)]
             ),

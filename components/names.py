@@ -8,7 +8,7 @@ itself (facts/aws.md row 1), which is what :class:`components.iam.Grant` is for.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
 
 import pulumi
@@ -23,24 +23,39 @@ STAGE: Final = "v1"
 ALIAS: Final = "live"
 """The alias by which every function is called."""
 
+CANARY: Final = "canary"
+"""The secret with the key of the canary's partner."""
+
 Kind = Literal[
+    "alarm",
     "alias of a key",
     "API",
     "bucket",
+    "dashboard",
+    "deployment application",
+    "deployment group",
     "event bus",
     "event rule",
     "function",
     "guardrail",
     "layer",
+    "log delivery",
     "log group",
     "queue",
+    "response headers policy",
     "role",
+    "saved query",
+    "scaling policy",
     "search domain",
+    "security group",
+    "secret",
     "state machine",
     "table",
     "topic",
+    "trail",
     "usage plan",
     "user pool",
+    "web ACL",
 ]
 
 
@@ -51,23 +66,36 @@ class _Rule(NamedTuple):
 
 _RULES: Final[Mapping[Kind, _Rule]] = {
     # Lengths and characters: botocore's service models and the services' developer guides (facts/aws.md row 7).
+    "alarm": _Rule(255, r"[\w-]+"),
     "alias of a key": _Rule(256, r"alias/[a-zA-Z0-9/_-]+"),
     "API": _Rule(255, r"[a-zA-Z0-9 ._-]+"),
     "bucket": _Rule(63, r"[a-z0-9][a-z0-9.-]+[a-z0-9]"),
+    "dashboard": _Rule(255, r"[a-zA-Z0-9_-]+"),
+    "deployment application": _Rule(100, r"[\w+=,.@-]+"),
+    "deployment group": _Rule(100, r"[\w+=,.@-]+"),
     "event bus": _Rule(256, r"[/.\w-]+"),
     "event rule": _Rule(64, r"[.\w-]+"),
     "function": _Rule(64, r"[a-zA-Z0-9_-]+"),
     "guardrail": _Rule(50, r"[0-9a-zA-Z_-]+"),
     "layer": _Rule(140, r"[a-zA-Z0-9_-]+"),
+    "log delivery": _Rule(60, r"[\w-]+"),
     "log group": _Rule(512, r"[\w./#-]+"),
     "queue": _Rule(80, r"[a-zA-Z0-9_-]+"),
+    "response headers policy": _Rule(128, r"[a-zA-Z0-9_-]+"),
     "role": _Rule(64, r"[\w+=,.@-]+"),
+    "saved query": _Rule(255, r"[^:*]+"),
+    "scaling policy": _Rule(256, r"[\w-]+"),
     "search domain": _Rule(28, r"[a-z][a-z0-9-]{2,}"),
+    # 255, less a hyphen and what the provider draws.
+    "security group": _Rule(228, r"(?!sg-)[\w .:/()#,@\[\]+=&;{}!$*-]+"),
+    "secret": _Rule(512, r"[a-zA-Z0-9/_+=.@-]+"),
     "state machine": _Rule(80, r"[a-zA-Z0-9_-]+"),
     "table": _Rule(255, r"[a-zA-Z0-9_.-]{3,}"),
     "topic": _Rule(256, r"[a-zA-Z0-9_-]+"),
+    "trail": _Rule(128, r"[a-zA-Z0-9][a-zA-Z0-9._-]+[a-zA-Z0-9]"),
     "usage plan": _Rule(255, r"[a-zA-Z0-9 ._-]+"),
     "user pool": _Rule(128, r"[\w\s+=,.@-]+"),
+    "web ACL": _Rule(128, r"[\w-]+"),
 }
 
 
@@ -109,6 +137,10 @@ class Names:
             region=settings.region,
             account_id=settings.account_id,
         )
+
+    def in_region(self, region: str) -> Self:
+        """The stack's names in another region: some of what CloudFront needs is in its own (facts/aws.md row 64)."""
+        return replace(self, region=region)
 
     @property
     def prefix(self) -> str:
@@ -207,6 +239,27 @@ class Names:
 
     def state_machine_arn(self, thing: str) -> str:
         return self.arn("states", f"stateMachine:{self.state_machine(thing)}")
+
+    # --- audit, secrets, alarms
+
+    def trail(self, thing: str) -> str:
+        return self.physical("trail", thing)
+
+    def trail_arn(self, thing: str) -> str:
+        return self.arn("cloudtrail", f"trail/{self.trail(thing)}")
+
+    def secret(self, thing: str) -> str:
+        return self.physical("secret", thing)
+
+    def secret_pattern(self, thing: str) -> str:
+        """The secret's ARN, but for the six characters that Secrets Manager puts after the name."""
+        return self.arn("secretsmanager", f"secret:{self.secret(thing)}-??????")
+
+    def alarm(self, thing: str) -> str:
+        return self.physical("alarm", thing)
+
+    def alarm_arn(self, thing: str) -> str:
+        return self.arn("cloudwatch", f"alarm:{self.alarm(thing)}")
 
     # --- the rest
 

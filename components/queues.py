@@ -130,11 +130,12 @@ class FailureQueue(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.policy = _policy(resource_name, self, self.queue, args.names.queue_arn(args.thing), args.producers)
-        if args.processor_timeout is None:
-            self._alarm(resource_name, args, _FIRST_MESSAGE)
-        else:
-            self._alarm(resource_name, args, _LEFT_LYING)
-            self._alarm(resource_name, args, _NEVER_DONE)
+        alarms = (_FIRST_MESSAGE,) if args.processor_timeout is None else (_LEFT_LYING, _NEVER_DONE)
+        for alarm in alarms:
+            self._alarm(resource_name, args, alarm)
+        self.alarms = [f"{args.thing}-{alarm.suffix}" for alarm in alarms]
+        """Short names of its alarms."""
+        self.thing = args.thing
         self.arn = args.names.queue_arn(args.thing)
         self.url = self.queue.url
         self._access = _Access(args.names, args.thing, args.key, self.queue)
@@ -218,7 +219,9 @@ class WorkQueue(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.failures.queue]),
         )
         self.policy = _policy(resource_name, self, self.queue, args.names.queue_arn(args.thing), args.producers)
+        self.thing = args.thing
         self.name = args.names.queue(args.thing)
+        self.visibility_timeout = args.visibility_timeout
         self.arn = args.names.queue_arn(args.thing)
         self.url = self.queue.url
         self._access = _Access(args.names, args.thing, args.key, self.queue)

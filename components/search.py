@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from components.functions import Function
     from components.keys import Key
     from components.names import Names
+    from components.network import Network
     from components.settings import Search
 
 INDEX: Final = "knowledge-base"
@@ -47,6 +48,10 @@ class SearchDomainArgs:
     settings: Search
     log_access: ServiceWriters
     """The resource policy that lets the domain write its logs; refused without (facts/aws.md row 55)."""
+    network: Network
+    owns_service_role: bool
+    """Whether this stack makes the account's service-linked role of OpenSearch, without which no domain may join a VPC
+    (row 51). One stack of an account only (row 6)."""
     protect: bool
 
 
@@ -59,6 +64,7 @@ class SearchDomain(pulumi.ComponentResource):
         - master user: the role of search_bootstrap
         - encryption: at rest with a customer-managed key, between nodes, and HTTPS with TLS 1.2 or newer
         - logs: audit, slow queries, slow indexing, errors; encrypted, with the stack's retention
+        - network: in as many private subnets as it has zones (row 50), reached by the functions in the VPC only
         - storage: gp3; Auto-Tune, except on T3 nodes, which do not have it (row 53)
         - zones, nodes, masters: by setting
     """
@@ -72,6 +78,7 @@ class SearchDomain(pulumi.ComponentResource):
             kind: log_group(f"{resource_name}-{part}", log_group_name(names, part), args.logs, child)
             for kind, part in _LOGS.items()
         }
+        service_role = [_service_role(resource_name, child)] if args.owns_service_role else []
         self.domain = aws.opensearch.Domain(
             resource_name,
             domain_name=names.search_domain,
@@ -81,6 +88,10 @@ class SearchDomain(pulumi.ComponentResource):
             auto_tune_options={"desired_state": "DISABLED" if args.settings.burstable else "ENABLED"},
             encrypt_at_rest={"enabled": True, "kms_key_id": args.key.arn},
             node_to_node_encryption={"enabled": True},
+            vpc_options={
+                "subnet_ids": args.network.subnet_ids[: args.settings.zones],
+                "security_group_ids": [args.network.search.id],
+            },
             domain_endpoint_options={
                 "enforce_https": True,
                 "tls_security_policy": "Policy-Min-TLS-1-2-PFS-2023-10",
@@ -100,7 +111,9 @@ class SearchDomain(pulumi.ComponentResource):
                 for kind, part in _LOGS.items()
             ],
             opts=pulumi.ResourceOptions(
-                parent=self, protect=args.protect, depends_on=[*groups.values(), args.log_access.policy]
+                parent=self,
+                protect=args.protect,
+                depends_on=[*groups.values(), args.log_access.policy, *service_role],
             ),
         )
         self.endpoint = self.domain.endpoint
@@ -128,6 +141,15 @@ class SearchDomain(pulumi.ComponentResource):
             resources=tuple(f"{self.arn}/{path}" for path in paths),
         )
         return iam.Grant((statement,), (self.domain,))
+
+
+def _service_role(resource_name: str, opts: pulumi.ResourceOptions) -> aws.iam.ServiceLinkedRole:
+    return aws.iam.ServiceLinkedRole(
+        resource_name,
+        aws_service_name="opensearchservice.amazonaws.com",
+        description="Lets OpenSearch Service put its nodes into VPCs of this account",
+        opts=opts,
+    )
 
 
 def _cluster(settings: Search) -> aws.opensearch.DomainClusterConfigArgsDict:

@@ -33,9 +33,17 @@ LogRetention = Literal[
 ]
 """Days that CloudWatch Logs accepts, "for ever" left out (CloudWatch Logs API, PutRetentionPolicy)."""
 FunctionKey = Annotated[str, StringConstraints(pattern=f"^({'|'.join(function_environment.FUNCTIONS)})$")]
+LATENCY_CRITICAL: Final = frozenset({"get_solution"})
+"""Functions that are kept warm where the settings say so (spec section 5)."""
+Release = Literal["all-at-once", "canary"]
+"""How a new version of a function takes over."""
 Violation: TypeAlias = tuple[str, str]
 """Key below the group, what is wrong with it."""
 
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+TagKey = Annotated[str, StringConstraints(pattern=r"^[\p{L}\p{Z}\p{N}_.:/=+@-]+$", max_length=128)]
+TagValue = Annotated[str, StringConstraints(pattern=r"^[\p{L}\p{Z}\p{N}_.:/=+@-]*$", max_length=256)]
+"""What every service takes (Tagging AWS Resources user guide, "Tag naming limits and requirements")."""
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:\d{1,5})?$")]
 DomainInstance = Annotated[
     str, StringConstraints(pattern=r"^(t3|[cmr][5-8]g|or[12]|[mr]7i|i[48]g)\.(small|medium|large|\d*xlarge)\.search$")
@@ -61,6 +69,16 @@ def _as_text(value: object) -> object:
 
 CacheGib = Annotated[Literal["0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237"], BeforeValidator(_as_text)]
 """Sizes of a stage's cache (API Gateway API, CacheClusterSize)."""
+ZoneId = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,4}\d-az\d$")]
+InterfaceEndpoint = Literal[
+    "bedrock-runtime", "events", "kms", "lambda", "logs", "monitoring", "secretsmanager", "sqs", "states", "sts", "xray"
+]
+"""Last part of the service's name (``com.amazonaws.<region>.sqs``)."""
+DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
+CertificateArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}$")
+]
+HostedZoneId = Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{6,31}$")]
 Tier = Literal["standard", "premium"]
 """Tiers of ITSM partners (spec section 1)."""
 
@@ -124,12 +142,6 @@ class Api(_Group):
     execution_log: Literal["INFO", "ERROR"] = Field(
         default="INFO", description="Level of the gateway's execution log.", examples=["ERROR"]
     )
-    manage_account_settings: bool = Field(
-        default=True,
-        description="Whether this stack sets the account's and region's API Gateway log role. One stack of an account "
-        "only: it is a singleton, and destroying the stack that owns it stops the logs of the others.",
-        examples=[True],
-    )
 
     @property
     def tiers(self) -> Mapping[Tier, TierLimits]:
@@ -164,6 +176,54 @@ class Identity(_Group):
     )
 
 
+class Network(_Group):
+    """The VPC, in which those functions sit that reach the search domain."""
+
+    zone_ids: Annotated[tuple[ZoneId, ...], Field(min_length=2, max_length=3)] = Field(
+        default=("euc1-az1", "euc1-az2"),
+        description="Availability zones by id (names differ between accounts): one private subnet in each. An "
+        "interface endpoint must be offered in all of them.",
+        examples=[["euc1-az1", "euc1-az2"]],
+    )
+    endpoints: tuple[InterfaceEndpoint, ...] = Field(
+        default=("bedrock-runtime", "secretsmanager", "sqs", "states", "xray"),
+        description="AWS services reached privately, by interface endpoints, paid by the hour and zone. S3 and "
+        "DynamoDB are reached by gateway endpoints, which are free and always there.",
+        examples=[["bedrock-runtime", "secretsmanager", "sqs", "states", "xray"]],
+    )
+    nat_gateway: bool = Field(
+        default=False,
+        description="Whether functions in the VPC reach the internet, by a NAT gateway in a public subnet.",
+        examples=[False],
+    )
+
+    def violations(self) -> Iterator[Violation]:
+        for field, values in (("zone_ids", self.zone_ids), ("endpoints", self.endpoints)):
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                yield field, f"names {', '.join(twice)} more than once"
+        if not self.nat_gateway:
+            missing = sorted(NEEDED_ENDPOINTS - set(self.endpoints))
+            if missing:
+                yield "endpoints", f"must name {', '.join(missing)}: without nat_gateway there is no other way to them"
+
+
+NEEDED_ENDPOINTS: Final = frozenset({"bedrock-runtime", "secretsmanager", "sqs", "states"})
+"""Services that functions in the VPC call (facts/aws.md row 46)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provisioned:
+    """Execution environments that are kept warm."""
+
+    least: int
+    most: int
+
+
+_SOURCE_CONCURRENCY: Final[Mapping[str, int]] = {"kb_ingest": 5, "feedback_writer": 5, "dlq_processor": 6}
+"""Of what nobody waits for."""
+
+
 class Functions(_Group):
     """What all Lambda functions share, and their concurrency."""
 
@@ -188,7 +248,27 @@ class Functions(_Group):
     reserved_concurrency: Mapping[FunctionKey, Annotated[int, Field(ge=1)]] = Field(
         default={},
         description="Concurrent executions kept for a function, which are also its limit; none for the others.",
-        examples=[{"process_ticket": 100}],
+        examples=[{"process_ticket": 100, "get_solution": 100}],
+    )
+    provisioned_minimum: int = Field(
+        default=0,
+        ge=0,
+        le=1_000,
+        description="Execution environments kept warm for each latency-critical function; 0 for none.",
+        examples=[10],
+    )
+    provisioned_maximum: int = Field(
+        default=0,
+        ge=0,
+        le=1_000,
+        description="As many as utilisation may raise it to (target tracking at 0.70); 0 for none.",
+        examples=[100],
+    )
+    release: Release = Field(
+        default="all-at-once",
+        description="How a new version takes over: at once with the deployment, or in steps, rolled back when an alarm "
+        "rings (CodeDeploy, started by `harness release` after `pulumi up`).",
+        examples=["canary"],
     )
     process_ticket_concurrency: int = Field(
         default=100,
@@ -204,6 +284,24 @@ class Functions(_Group):
         description="Longest wait for a batch of tickets to fill; 0 starts at once.",
         examples=[5],
     )
+
+    @property
+    def source_concurrency(self) -> Mapping[str, int]:
+        """Batches that the event sources of a function may have at work at the same time, all of them together."""
+        return {"process_ticket": self.process_ticket_concurrency, **_SOURCE_CONCURRENCY}
+
+    @property
+    def releases_gradually(self) -> bool:
+        """Whether `harness release` moves calls to new versions, and not the deployment."""
+        return self.release == "canary"
+
+    @property
+    def provisioned_concurrency(self) -> Mapping[str, Provisioned]:
+        """Of each latency-critical function; empty where none is kept warm."""
+        if not self.provisioned_minimum:
+            return {}
+        kept = Provisioned(least=self.provisioned_minimum, most=self.provisioned_maximum)
+        return dict.fromkeys(sorted(LATENCY_CRITICAL), kept)
 
     @property
     def target(self) -> BundleTarget:
@@ -227,6 +325,19 @@ class Functions(_Group):
                 yield "runtime", error.message
         for problem in self.timings.violations():
             yield "batching_window_seconds", f"makes the timings contradict each other: {problem}"
+        yield from self._concurrency_violations()
+
+    def _concurrency_violations(self) -> Iterator[Violation]:
+        if bool(self.provisioned_minimum) != bool(self.provisioned_maximum):
+            yield "provisioned_maximum", "and provisioned_minimum must both be 0, or neither"
+        elif self.provisioned_maximum < self.provisioned_minimum:
+            problem = f"must not be less than provisioned_minimum ({self.provisioned_minimum})"
+            yield "provisioned_maximum", f"{problem} (got {self.provisioned_maximum})"
+        for key in sorted(LATENCY_CRITICAL) if self.provisioned_maximum else ():
+            kept = self.reserved_concurrency.get(key)
+            if kept is None or kept < self.provisioned_maximum:
+                problem = f"must be at least provisioned_maximum ({self.provisioned_maximum}), which counts inside it"
+                yield f"reserved_concurrency.{key}", f"{problem} (got {kept or 'none'})"
         reserved = sum(self.reserved_concurrency.values())
         if reserved and reserved + UNRESERVED_FLOOR > self.account_concurrency:
             problem = (
@@ -234,13 +345,15 @@ class Functions(_Group):
                 f"account_concurrency ({self.account_concurrency})"
             )
             yield "reserved_concurrency", problem
-        workers = self.reserved_concurrency.get("process_ticket")
-        if workers is not None and workers < self.process_ticket_concurrency:
-            problem = (
-                f"must be at least process_ticket_concurrency ({self.process_ticket_concurrency}): the event source "
-                f"would be throttled and its messages end in the dead-letter queue (got {workers})"
-            )
-            yield "reserved_concurrency.process_ticket", problem
+        for key, most in self.source_concurrency.items():
+            workers = self.reserved_concurrency.get(key)
+            if workers is not None and workers < most:
+                source = "process_ticket_concurrency" if key == "process_ticket" else "what its event sources start"
+                problem = (
+                    f"must be at least {source} ({most}): the event source would be throttled and its messages end in "
+                    f"the dead-letter queue (got {workers})"
+                )
+                yield f"reserved_concurrency.{key}", problem
 
 
 class Search(_Group):
@@ -293,7 +406,7 @@ class Models(_Group):
         description="Foundation model, or a cross-region inference profile of one (prefix such as eu.).",
         examples=["eu.amazon.nova-pro-v1:0"],
     )
-    generation_regions: tuple[str, ...] = Field(
+    generation_regions: tuple[Region, ...] = Field(
         default=("eu-central-1", "eu-north-1", "eu-west-1", "eu-west-3"),
         description="Regions that the inference profile may route to; the function is allowed the model in each. "
         "Empty for a model that is called in the stack's own region.",
@@ -351,6 +464,87 @@ class Alarms(_Group):
     )
 
 
+class Edge(_Group):
+    """What stands before the API."""
+
+    waf: bool = Field(default=True, description="Whether a web ACL guards the API's stage.", examples=[True])
+    cloudfront: bool = Field(
+        default=True,
+        description="Whether callers come through CloudFront, with a web ACL of its own; the API then refuses others.",
+        examples=[True],
+    )
+    rate_limit: int = Field(
+        default=2_000,
+        ge=10,
+        le=2_000_000_000,
+        description="Requests in five minutes from one client's address, after which it is blocked for a while. "
+        "Partners' routes are counted by themselves, up to twice what api.premium_rate allows one of them.",
+        examples=[2000],
+    )
+    domain_name: DomainName | None = Field(
+        default=None,
+        description="The service's own host name, on CloudFront where there is one, otherwise on the API.",
+        examples=["api.support.example.com"],
+    )
+    certificate_arn: CertificateArn | None = Field(
+        default=None,
+        description="ACM certificate of domain_name: in us-east-1 for CloudFront, otherwise in the stack's region.",
+        examples=["arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"],
+    )
+    hosted_zone_id: HostedZoneId | None = Field(
+        default=None,
+        description="Route 53 zone that gets domain_name's records; none if they are kept elsewhere.",
+        examples=["Z0123456789ABCDEFGHIJ"],
+    )
+    origin_secret_number: int = Field(
+        default=1,
+        ge=1,
+        le=1_000_000,
+        description="Which secret CloudFront shows to the API. Count it up to rotate: the API takes this one and the "
+        "one before.",
+        examples=[2],
+    )
+    log_days: int = Field(
+        default=90, ge=1, le=3_650, description="How long CloudFront's access logs are kept, in days.", examples=[365]
+    )
+
+    def violations(self) -> Iterator[Violation]:
+        if (self.domain_name is None) != (self.certificate_arn is None):
+            yield "certificate_arn", "and domain_name must both be given, or neither"
+        if self.hosted_zone_id is not None and self.domain_name is None:
+            yield "hosted_zone_id", "is of no use without domain_name"
+        if self.cloudfront and not self.waf:
+            yield "waf", "must be true where cloudfront is: it is what refuses callers that go around CloudFront"
+        if self.cloudfront and self.certificate_arn is not None and ":us-east-1:" not in self.certificate_arn:
+            yield "certificate_arn", f"must be in us-east-1, where CloudFront looks for it (got {self.certificate_arn})"
+
+
+class Observability(_Group):
+    """What is watched beside the alarms of queues."""
+
+    canary: bool = Field(
+        default=False,
+        description="Whether a scheduled ticket walks through the whole service, and an alarm rings when it fails. Its "
+        "partner's key must be put into the secret that the stack makes for it.",
+        examples=[True],
+    )
+    canary_minutes: int = Field(
+        default=5, ge=1, le=60, description="Minutes from one such ticket to the next.", examples=[5]
+    )
+
+
+class Audit(_Group):
+    """CloudTrail."""
+
+    trail: bool = Field(
+        default=True,
+        description="Whether this stack records the account's management events, and what is read and written in its "
+        "own bucket and tables. Off where an organisation's trail does so already.",
+        examples=[True],
+    )
+    trail_days: int = Field(default=365, ge=1, le=3_650, description="How long the records are kept.", examples=[365])
+
+
 class Settings(_Group):
     """The whole configuration of one stack."""
 
@@ -365,19 +559,24 @@ class Settings(_Group):
         description="AWS account that the stack is deployed to; any other is refused. Quote it in YAML.",
         examples=["123456789012"],
     )
-    region: str = Field(
-        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="AWS region of the stack.", examples=["eu-central-1"]
-    )
+    region: Region = Field(description="AWS region of the stack.", examples=["eu-central-1"])
     deletion_protection: bool = Field(
         default=True,
         description="Protect what holds data (tables, user pool, domain, bucket, keys) from deletion and replacement.",
         examples=[True],
     )
-    tags: Mapping[str, str] = Field(
+    tags: Mapping[TagKey, TagValue] = Field(
         default={},
         description="Tags of every resource, beside service and environment.",
         examples=[{"team": "support"}],
     )
+    manage_account_settings: bool = Field(
+        default=True,
+        description="Whether this stack owns what an account has once in a region: the API Gateway log role and the "
+        "service-linked role of OpenSearch. One stack of an account only: destroying it takes them from the others.",
+        examples=[True],
+    )
+    network: Network = Network()
     api: Api = Api()
     identity: Identity = Identity()
     functions: Functions = Functions()
@@ -385,6 +584,17 @@ class Settings(_Group):
     models: Models = Models()
     retention: Retention = Retention()
     alarms: Alarms = Alarms()
+    edge: Edge = Edge()
+    observability: Observability = Observability()
+    audit: Audit = Audit()
+
+    def violations(self) -> Iterator[Violation]:
+        if self.search.zones > len(self.network.zone_ids):
+            problem = f"must not be more than the subnets of network.zone_ids ({len(self.network.zone_ids)})"
+            yield "search.zones", f"{problem} (got {self.search.zones})"
+        if self.edge.cloudfront and self.edge.domain_name is None:
+            # CloudFront developer guide, DownloadDistValuesGeneral: security policy.
+            yield "edge.domain_name", "must be given where edge.cloudfront is: under its own name it takes TLS 1.0 too"
 
     @property
     def partition(self) -> str:
@@ -458,6 +668,8 @@ def parse(config: Mapping[str, str]) -> Settings:
         except ValidationError:
             continue
         faults += [_fault((name, *path.split(".")), problem) for path, problem in checked.violations()]
+    if settings is not None:
+        faults += [_fault(tuple(path.split(".")), problem) for path, problem in settings.violations()]
     if settings is None or faults:
         raise SettingsError(tuple(sorted(dict.fromkeys(faults), key=lambda fault: fault.key)))
     return settings
@@ -473,7 +685,8 @@ def _decode(name: str, text: str) -> Any:
     """What a stack file's value was before the engine made it a string."""
     field = Settings.model_fields.get(name)
     if field is None or field.annotation is str:
-        return text
+        # What a key without a value becomes.
+        return None if text in {"", "null"} else text
     try:
         return json.loads(text)
     except json.JSONDecodeError:
@@ -522,6 +735,8 @@ def _problem(error: Any) -> str:
             return "is not a setting"
         case "model_type":
             return "must hold settings, one to a line"
+        case _ if error["input"] is None:
+            return "has no value"
         case _:
             message = re.sub(r"^Input should |^Value should |^String should ", "should ", str(error["msg"]))
             return f"{message} (got {json.dumps(error['input'], default=str)})"

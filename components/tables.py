@@ -98,6 +98,10 @@ class Table(pulumi.ComponentResource):
             raise iam.PolicyLintError(f"{self.name} has no index {index}")
         return self._grant("Index", ("Query",), (f"{self.arn}/index/{index}",))
 
+    def describe(self) -> iam.Grant:
+        """See that the table is there, and nothing in it."""
+        return iam.Grant(self._grant("Table", ("DescribeTable",), (self.arn,)).statements[:1], (self.table,))
+
     def read_stream(self) -> iam.Grant:
         """What Lambda's poller needs of the reading function's role (Lambda developer guide, with-ddb)."""
         stream = self._grant("Stream", ("DescribeStream", "GetRecords", "GetShardIterator"), (f"{self.arn}/stream/*",))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pulumi
 import pulumi_aws as aws
@@ -14,10 +13,9 @@ import pulumi_aws as aws
 from components import iam
 from components.logs import LogPolicy, log_group
 from components.names import checked
+from components.rendering import render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from components.names import Names
     from components.queues import WorkQueue
     from components.tables import Table
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
 THING: Final = "ticket-workflow"
 TEMPLATE: Final = Path(__file__).parent / "templates" / "ticket_workflow.asl.json"
-_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 LOG_DELIVERY: Final = (
     "logs:CreateLogDelivery",
@@ -72,8 +69,7 @@ class TicketWorkflow(pulumi.ComponentResource):
         self._names = names = args.names
         child = pulumi.ResourceOptions(parent=self)
         self.arn = names.state_machine_arn(THING)
-        # The prefix keeps the region's log resource policy from growing with every state machine (row 17).
-        group_name = checked("log group", f"/aws/vendedlogs/states/{names.state_machine(THING)}")
+        group_name = log_group_name(names)
         group = log_group(resource_name, group_name, args.logs, child)
         role = aws.iam.Role(
             resource_name,
@@ -125,9 +121,9 @@ class TicketWorkflow(pulumi.ComponentResource):
             "AnswerWorkflow", "states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"
         )
 
-    def give_up(self) -> iam.Grant:
-        """Fail the tasks of its executions."""
-        return self._grant("FailWorkflow", "states:SendTaskFailure")
+    def end(self) -> iam.Grant:
+        """End the tasks of its executions."""
+        return self._grant("EndWorkflow", "states:SendTaskSuccess", "states:SendTaskFailure")
 
     def watch(self) -> iam.Grant:
         """Ask what its executions do."""
@@ -146,31 +142,6 @@ _DELIVERY = iam.Grant(
 )
 
 
-def render(template: Mapping[str, Any], values: Mapping[str, str | int]) -> str:
-    """``template`` with ``${Name}`` replaced; a text that is nothing but a placeholder takes the value's type.
-
-    Raises:
-        ValueError: a placeholder has no value, or a value no placeholder.
-    """
-    used: set[str] = set()
-
-    def value_of(name: str) -> str | int:
-        used.add(name)
-        if name not in values:
-            raise ValueError(f"the template asks for {name}, which is not given")
-        return values[name]
-
-    def walk(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: walk(child) for key, child in node.items()}
-        if isinstance(node, list):
-            return [walk(child) for child in node]
-        if not isinstance(node, str):
-            return node
-        whole = _PLACEHOLDER.fullmatch(node)
-        return value_of(whole[1]) if whole else _PLACEHOLDER.sub(lambda match: str(value_of(match[1])), node)
-
-    rendered = walk(template)
-    if unused := values.keys() - used:
-        raise ValueError(f"the template does not ask for {', '.join(sorted(unused))}")
-    return iam.to_json(rendered)
+def log_group_name(names: Names) -> str:
+    # The prefix keeps the region's log resource policy from growing with every state machine (facts/aws.md row 17).
+    return checked("log group", f"/aws/vendedlogs/states/{names.state_machine(THING)}")

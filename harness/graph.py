@@ -19,11 +19,10 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
-import pulumi_aws
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.stack import Stack, wait_for_rpcs
 
@@ -72,6 +71,12 @@ class Resource:
     provider: str
     """``urn::id`` of the provider given, empty for a default provider."""
     ignore_changes: tuple[str, ...]
+    secrets: frozenset[str] = frozenset()
+    """Inputs that are, or hold, a secret."""
+    id: str = ""
+    """As others refer to it; empty for components."""
+    delete_timeout: str = ""
+    """How long its deletion may take; empty for the provider's default."""
 
     @property
     def arn(self) -> str | None:
@@ -216,7 +221,8 @@ class _Monitor(mocks.MockMonitor):
         response: resource_pb2.RegisterResourceResponse = super().RegisterResource(request)  # type: ignore[no-untyped-call]  # SDK
         if request.type == STACK_TYPE:
             return response
-        inputs = _plain(rpc.deserialize_properties(request.object))
+        given = rpc.deserialize_properties(request.object)
+        inputs = _plain(given)
         _refuse_unsupplied(f"{request.type} {request.name}", inputs)
         outputs = _plain(self.resources[urn].state)
         self.registered[urn] = Resource(
@@ -234,12 +240,17 @@ class _Monitor(mocks.MockMonitor):
             protect=request.protect,
             provider=request.provider,
             ignore_changes=tuple(request.ignoreChanges),
+            secrets=frozenset(name for name, value in given.items() if rpc.is_rpc_secret(value)),
+            id=str(self.resources[urn].id or ""),
+            delete_timeout=request.customTimeouts.delete,
         )
         return response
 
 
 def _plain(value: Any) -> Any:
-    """Inputs as plain data."""
+    """Inputs as plain data, secrets among them."""
+    if rpc.is_rpc_secret(value):
+        return _plain(rpc.unwrap_rpc_secret(value))
     if isinstance(value, pulumi.FileArchive):
         return {"archive": value.path}
     if isinstance(value, Mapping):
@@ -279,16 +290,21 @@ class Cloud:
 
     def create(self, type_: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, Outputs]:
         """Id and outputs of a new resource; string outputs that are not known are marked, and refused when used."""
-        token = _token(type_, name)
         unsupplied = _unsupplied(type_)
-        automatic = {"name": f"{name}-{token[:7]}"} if "name" in unsupplied else {}
-        outputs: Outputs = {**unsupplied, **automatic, **inputs}
+        automatic = {"name": f"{name}-{_token(type_, name)[:7]}"} if "name" in unsupplied else {}
+        here = {"region": self.region} if "region" in unsupplied else {}
+        outputs: Outputs = {**unsupplied, **automatic, **here, **inputs}
+        id_, answer = self.answer(type_, name, outputs)
+        return id_, {**outputs, **answer}
+
+    def answer(self, type_: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, Outputs]:
+        """Id and what AWS adds to the inputs, as far as it is known here."""
         made = _ANSWERS.get(type_)
         if made is None:
-            return f"{name}-id", outputs
-        answer = made(self, outputs, token)
-        id_ = str(answer.pop("id", f"{name}-id"))
-        return id_, {**outputs, **answer}
+            return f"{name}-id", {}
+        # A resource may lie in another region than the provider's.
+        answer = made(replace(self, region=inputs.get("region", self.region)), inputs, _token(type_, name))
+        return str(answer.pop("id", f"{name}-id")), answer
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         region = self.region if regional else ""
@@ -351,7 +367,8 @@ def _user_pool(cloud: Cloud, _: Mapping[str, Any], token: str) -> Outputs:
 
 def _domain(cloud: Cloud, inputs: Mapping[str, Any], token: str) -> Outputs:
     arn = cloud.arn("es", f"domain/{inputs['domainName']}")
-    endpoint = f"search-{inputs['domainName']}-{token}.{cloud.region}.es.amazonaws.com"
+    place = "vpc" if "vpcOptions" in inputs else "search"
+    endpoint = f"{place}-{inputs['domainName']}-{token}.{cloud.region}.es.amazonaws.com"
     return {"id": arn, "arn": arn, "endpoint": endpoint}
 
 
@@ -363,15 +380,65 @@ def _rest_api(cloud: Cloud, _: Mapping[str, Any], token: str) -> Outputs:
 def _stage(cloud: Cloud, inputs: Mapping[str, Any], _: str) -> Outputs:
     api, stage = inputs["restApi"], inputs["stageName"]
     url = f"https://{api}.execute-api.{cloud.region}.amazonaws.com/{stage}"
-    return {"id": f"ags-{api}-{stage}", "invokeUrl": url}
+    arn = f"arn:{cloud.partition}:apigateway:{cloud.region}::/restapis/{api}/stages/{stage}"
+    return {"id": f"ags-{api}-{stage}", "arn": arn, "invokeUrl": url}
 
 
 def _usage_plan(cloud: Cloud, _: Mapping[str, Any], token: str) -> Outputs:
     return {"id": token[:6], "arn": f"arn:{cloud.partition}:apigateway:{cloud.region}::/usageplans/{token[:6]}"}
 
 
+def _web_acl(cloud: Cloud, inputs: Mapping[str, Any], token: str) -> Outputs:
+    scope = {"REGIONAL": "regional", "CLOUDFRONT": "global"}[inputs["scope"]]
+    acl_id = str(uuid.uuid5(uuid.NAMESPACE_URL, token))
+    return {"id": acl_id, "arn": cloud.arn("wafv2", f"{scope}/webacl/{inputs['name']}/{acl_id}")}
+
+
+def _distribution(cloud: Cloud, _: Mapping[str, Any], token: str) -> Outputs:
+    id_ = f"E{token.upper()}"
+    arn = cloud.arn("cloudfront", f"distribution/{id_}", regional=False)
+    return {"id": id_, "arn": arn, "domainName": f"d{token}.cloudfront.net", "hostedZoneId": "Z2FDTNDATAQYW2"}
+
+
+def _domain_name(cloud: Cloud, inputs: Mapping[str, Any], token: str) -> Outputs:
+    target = f"d-{token}.execute-api.{cloud.region}.amazonaws.com"
+    arn = f"arn:{cloud.partition}:apigateway:{cloud.region}::/domainnames/{inputs['domainName']}"
+    return {"id": inputs["domainName"], "arn": arn, "regionalDomainName": target, "regionalZoneId": f"Z{token.upper()}"}
+
+
+def _password(_: Cloud, inputs: Mapping[str, Any], token: str) -> Outputs:
+    return {"id": "none", "result": (token * int(inputs["length"]))[: int(inputs["length"])]}
+
+
 def _guardrail(cloud: Cloud, _: Mapping[str, Any], token: str) -> Outputs:
     return {"id": token, "guardrailId": token, "guardrailArn": cloud.arn("bedrock", f"guardrail/{token}")}
+
+
+def _vpc_endpoint(cloud: Cloud, inputs: Mapping[str, Any], token: str) -> Outputs:
+    """The addresses of a service that a gateway leads to are a list that AWS keeps."""
+    listed = {"prefixListId": f"pl-{token}"} if inputs["vpcEndpointType"] == "Gateway" else {}
+    return {"id": f"vpce-{token}", "arn": cloud.arn("ec2", f"vpc-endpoint/vpce-{token}"), **listed}
+
+
+def _service_linked_role(cloud: Cloud, inputs: Mapping[str, Any], _: str) -> Outputs:
+    service = inputs["awsServiceName"]
+    arn = cloud.arn("iam", f"role/aws-service-role/{service}/AWSServiceRoleForAmazonOpenSearchService", regional=False)
+    return {"id": arn, "arn": arn}
+
+
+def _drawn(prefix: str, output: str | None = None) -> Callable[[Cloud, Mapping[str, Any], str], Outputs]:
+    """A resource whose id AWS draws, which it may tell by another name too."""
+
+    def answer(_: Cloud, _inputs: Mapping[str, Any], token: str) -> Outputs:
+        id_ = f"{prefix}-{token}"
+        return {"id": id_, output: id_} if output else {"id": id_}
+
+    return answer
+
+
+def _secret(cloud: Cloud, inputs: Mapping[str, Any], token: str) -> Outputs:
+    arn = cloud.arn("secretsmanager", f"secret:{inputs['name']}-{token[:6]}")
+    return {"id": arn, "arn": arn}
 
 
 def _named(service: str, resource: str) -> Callable[[Cloud, Mapping[str, Any], str], Outputs]:
@@ -384,25 +451,42 @@ def _named(service: str, resource: str) -> Callable[[Cloud, Mapping[str, Any], s
 
 
 _ANSWERS: Final[Mapping[str, Callable[[Cloud, Mapping[str, Any], str], Outputs]]] = {
+    "aws:apigateway/domainName:DomainName": _domain_name,
     "aws:apigateway/restApi:RestApi": _rest_api,
     "aws:apigateway/stage:Stage": _stage,
     "aws:apigateway/usagePlan:UsagePlan": _usage_plan,
     "aws:bedrock/guardrail:Guardrail": _guardrail,
+    "aws:cloudfront/distribution:Distribution": _distribution,
+    "aws:cloudtrail/trail:Trail": _named("cloudtrail", "trail/"),
     "aws:cloudwatch/eventBus:EventBus": _named("events", "event-bus/"),
     "aws:cloudwatch/eventRule:EventRule": _event_rule,
+    "aws:cloudwatch/logDeliveryDestination:LogDeliveryDestination": _named("logs", "delivery-destination:"),
+    "aws:cloudwatch/logDeliverySource:LogDeliverySource": _named("logs", "delivery-source:"),
     "aws:cloudwatch/logGroup:LogGroup": _named("logs", "log-group:"),
     "aws:cognito/userPool:UserPool": _user_pool,
     "aws:dynamodb/table:Table": _table,
+    "aws:ec2/eip:Eip": _drawn("eipalloc", "allocationId"),
+    "aws:ec2/internetGateway:InternetGateway": _drawn("igw"),
+    "aws:ec2/natGateway:NatGateway": _drawn("nat"),
+    "aws:ec2/routeTable:RouteTable": _drawn("rtb"),
+    "aws:ec2/securityGroup:SecurityGroup": _drawn("sg"),
+    "aws:ec2/subnet:Subnet": _drawn("subnet"),
+    "aws:ec2/vpc:Vpc": _drawn("vpc"),
+    "aws:ec2/vpcEndpoint:VpcEndpoint": _vpc_endpoint,
     "aws:iam/role:Role": _role,
+    "aws:iam/serviceLinkedRole:ServiceLinkedRole": _service_linked_role,
     "aws:kms/key:Key": _key,
     "aws:lambda/alias:Alias": _alias,
     "aws:lambda/function:Function": _function,
     "aws:lambda/layerVersion:LayerVersion": _layer,
     "aws:opensearch/domain:Domain": _domain,
     "aws:s3/bucket:Bucket": _bucket,
+    "aws:secretsmanager/secret:Secret": _secret,
     "aws:sfn/stateMachine:StateMachine": _named("states", "stateMachine:"),
     "aws:sns/topic:Topic": _named("sns", ""),
     "aws:sqs/queue:Queue": _queue,
+    "aws:wafv2/webAcl:WebAcl": _web_acl,
+    "random:index/randomPassword:RandomPassword": _password,
 }
 """Resource type -> what AWS adds to its inputs."""
 
@@ -414,6 +498,8 @@ def _unsupplied(type_: str) -> Mapping[str, str]:
     if package != "aws":
         return {}
     module, _, class_name = path.replace("/", ":").split(":")
+    import pulumi_aws  # noqa: PLC0415 - takes seconds, which the provider that only wants answers has not
+
     namespace = getattr(pulumi_aws, "lambda_" if module == "lambda" else module)
     marked: dict[str, str] = {}
     for member in vars(getattr(namespace, class_name)).values():

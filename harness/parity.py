@@ -70,6 +70,13 @@ BEHAVIOURS: Final = (
         "reach; without it the emulator starts a process for each request until nothing works in time.",
     ),
     Behaviour(
+        name="Gradual releases",
+        level="partly",
+        sentence="There is no CodeDeploy: `harness release` shifts the alias in the same steps, in seconds where AWS "
+        "takes minutes, watches the same alarms and rolls back; calls are really shared between versions. The emulator "
+        "counts no errors by version, so these alarms ring when their state is set, not by themselves.",
+    ),
+    Behaviour(
         name="Gateway cache of GET solution",
         level="recorded",
         sentence="The emulator caches nothing. A graph test asserts the key (Authorization, ticket) and the settings; "
@@ -125,8 +132,10 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         name="Network",
-        level="not shown",
-        sentence="Everything is on loopback: no VPC, endpoint or security group stands between the parts.",
+        level="recorded",
+        sentence="Everything is on loopback: VPC, routes, security groups and endpoints are kept as settings, and no "
+        "call meets them. Graph tests assert who reaches whom, by which endpoint and under which policy; on AWS "
+        "`harness connectivity --stack S` shows it.",
     ),
     Behaviour(
         name="Batching window",
@@ -149,6 +158,12 @@ BEHAVIOURS: Final = (
         level="recorded",
         sentence="Functions' own logs are real; access and execution logs, X-Ray and metrics in log lines yield "
         "nothing.",
+    ),
+    Behaviour(
+        name="The canary",
+        level="partly",
+        sentence="Off on the local stack, whose ticket counts it would disturb; a test walks its way over the deployed "
+        "API, with a key from the emulator's Secrets Manager.",
     ),
     Behaviour(
         name="Workflows over a restart",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -11,6 +12,7 @@ from components import settings
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -19,14 +21,14 @@ def names(root: Path) -> tuple[str, ...]:
     return tuple(sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml")))
 
 
-def read(root: Path, stack: str) -> settings.Settings:
-    """The settings of ``stack``.
+def read(root: Path, stack: str, changes: Mapping[str, object] | None = None) -> settings.Settings:
+    """The settings of ``stack``, with ``changes`` (``functions.runtime`` -> a value) in place of what its file says.
 
     Raises:
         HarnessError: there is no such stack, or settings are wrong; names all of them.
     """
     try:
-        return settings.parse(config(root, stack))
+        return settings.parse(_configuration(_changed(_document(root, stack), changes or {})))
     except settings.SettingsError as error:
         raise HarnessError(f"Pulumi.{stack}.yaml: {error}", "Correct them and run the command again.") from error
 
@@ -37,6 +39,20 @@ def config(root: Path, stack: str) -> dict[str, str]:
     Raises:
         HarnessError: there is no such stack, or its file has no settings.
     """
+    return _configuration(_document(root, stack))
+
+
+def changed(file: Path, changes: Mapping[str, object]) -> str:
+    """A stack file's text with other settings: ``functions.runtime`` -> a value.
+
+    Of its settings alone: what protects the secrets of a deployed stack's state (``secretsprovider``, a key in an AWS
+    account) is of no use to a stack on this machine.
+    """
+    document = _changed(yaml.safe_load(file.read_bytes()), changes)
+    return yaml.safe_dump({"config": document["config"]}, sort_keys=False)
+
+
+def _document(root: Path, stack: str) -> dict[str, Any]:
     file = root / f"Pulumi.{stack}.yaml"
     if not file.exists():
         known = ", ".join(names(root))
@@ -45,10 +61,25 @@ def config(root: Path, stack: str) -> dict[str, str]:
         found = yaml.safe_load(file.read_bytes())
     except yaml.YAMLError as error:
         raise HarnessError(f"{file.name} is not YAML: {error}", "Correct the line that is named.") from error
-    values = found.get("config") if isinstance(found, dict) else None
-    if not isinstance(values, dict):
+    if not isinstance(found, dict) or not isinstance(found.get("config"), dict):
         raise HarnessError(f"{file.name} has no settings.", "Give it a `config:` section, as the other stacks have.")
-    return {_key(str(key)): _text(value) for key, value in values.items()}
+    return found
+
+
+def _changed(document: dict[str, Any], changes: Mapping[str, object]) -> dict[str, Any]:
+    made = copy.deepcopy(document)
+    for path, value in changes.items():
+        first, *others = path.split(".")
+        place, last = made["config"], _key(first)
+        for name in others:
+            place = place.setdefault(last, {})
+            last = name
+        place[last] = value
+    return made
+
+
+def _configuration(document: dict[str, Any]) -> dict[str, str]:
+    return {_key(str(key)): _text(value) for key, value in document["config"].items()}
 
 
 def _key(name: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
     from types_boto3_kms import KMSClient
     from types_boto3_s3 import S3Client
+    from types_boto3_secretsmanager import SecretsManagerClient
     from types_boto3_sns import SNSClient
     from types_boto3_sqs import SQSClient
     from types_boto3_stepfunctions import SFNClient
@@ -66,6 +67,11 @@ def eventbridge() -> EventBridgeClient:
 @cache
 def s3() -> S3Client:
     return boto3.client("s3", config=_config(read_timeout=10))
+
+
+@cache
+def secretsmanager() -> SecretsManagerClient:
+    return boto3.client("secretsmanager", config=_config(read_timeout=5))
 
 
 @cache

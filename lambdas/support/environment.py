@@ -130,6 +130,7 @@ class ProcessTicket(_Consumer, frozen=True):
 class DlqProcessor(Environment, frozen=True):
     failures_table: Text
     tickets_table: Text
+    solutions_table: Text
     alarm_topic_arn: Text
     """Where people hear of what failed."""
 
@@ -161,6 +162,18 @@ class PublishEvents(Environment, frozen=True):
     event_bus_name: Text
 
 
+class ConnectivityCheck(Environment, frozen=True):
+    opensearch_endpoint: Text
+    search_index: Text
+    tickets_table: Text
+    kb_bucket: Text
+    embedding_model_id: Text
+    internet_host: Text
+    """A host of the internet that answers HTTPS."""
+    internet_expected: bool
+    """Whether it must be reachable: there is a NAT gateway."""
+
+
 class SearchBootstrap(Environment, frozen=True):
     opensearch_endpoint: Text
     search_index: Text
@@ -172,6 +185,15 @@ class SearchBootstrap(Environment, frozen=True):
     def mappings(self) -> dict[str, list[str]]:
         """The role mappings, decoded; raises ``msgspec.ValidationError`` when they are malformed."""
         return msgspec.json.decode(self.role_mappings, type=dict[str, list[str]])
+
+
+class CanaryTicket(Environment, frozen=True):
+    api_url: Text
+    """Of the stage, as customers reach it."""
+    canary_secret: Text
+    """Name or ARN of the secret that holds a partner's key."""
+    deadline_seconds: Seconds
+    """After which a ticket without a solution is a failure."""
 
 
 FUNCTIONS: Final = MappingProxyType[str, type[Environment]](
@@ -191,6 +213,8 @@ FUNCTIONS: Final = MappingProxyType[str, type[Environment]](
         "itsm_authorizer": ItsmAuthorizer,
         "feedback_writer": FeedbackWriter,
         "search_bootstrap": SearchBootstrap,
+        "connectivity_check": ConnectivityCheck,
+        "canary_ticket": CanaryTicket,
     }
 )
 """Function key -> what its environment holds."""

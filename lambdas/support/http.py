@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -17,7 +18,7 @@ from support.problems import (
     UnavailableError,
     UnsupportedMediaTypeError,
 )
-from support.telemetry import flush, logger
+from support.telemetry import count_by, flush, logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -154,6 +155,9 @@ def problem_answer(error: Exception, request: Request) -> dict[str, Any]:
     """The proxy answer for an error of any kind."""
     known = error if isinstance(error, ApiError) else _unexpected(error)
     problem = contract.PROBLEMS[known.problem]
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # A gradual release watches those of the new version.
+        count_by("ServerErrors", Version=f"{request.context.function_name}:{request.context.function_version}")
     body = contract.Problem(
         type=problem.uri(),
         title=problem.title,

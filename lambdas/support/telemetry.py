@@ -20,14 +20,27 @@ def count(name: str, value: float = 1) -> None:
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
-def count_by(name: str, **kind: str) -> None:
-    """Add one to the counter ``name``: to that of the function, and to that of its ``kind``, which is a dimension.
+def measure(name: str, seconds: float) -> None:
+    """Record how long something took in this invocation."""
+    with _counting:
+        metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=seconds)
 
-    Written at once: the dimensions of an invocation's other metrics are not these.
-    """
+
+def count_by(name: str, **kind: str) -> None:
+    """Add one to the counter ``name``: to that of the function, and to that of its ``kind``, which is a dimension."""
+    _apart(name, MetricUnit.Count, 1, kind)
+
+
+def measure_by(name: str, seconds: float, **kind: str) -> None:
+    """Record how long something took: for the function, and for its ``kind``, which is a dimension."""
+    _apart(name, MetricUnit.Seconds, seconds, kind)
+
+
+def _apart(name: str, unit: MetricUnit, value: float, kind: dict[str, str]) -> None:
+    """Written at once: the dimensions of an invocation's other metrics are not these."""
     with _counting:
         apart = EphemeralMetrics()
-        apart.add_metric(name=name, unit=MetricUnit.Count, value=1)
+        apart.add_metric(name=name, unit=unit, value=value)
         apart.add_dimensions(**kind)
         apart.flush_metrics()
 

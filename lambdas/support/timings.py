@@ -67,13 +67,24 @@ class Timings:
     """Minutes from one look for overdue tickets to the next (spec section 3, step 5)."""
     reconcile_timeout: int = 50
     """Timeout of reconcile; shorter than its interval, so that its runs do not pile up."""
+    kb_ingest_timeout: int = 120
+    """Timeout of kb_ingest, one batch of documents."""
+    feedback_timeout: int = 30
+    """Timeout of feedback_writer."""
+    dlq_timeout: int = 30
+    """Timeout of dlq_processor."""
     max_attempts: int = 3
     """Attempts at a ticket after which a lost one is not followed by another: the ticket FAILED."""
 
     @property
     def visibility(self) -> int:
         """How long a received message of the ticket queue stays hidden."""
-        return VISIBILITY_PER_TIMEOUT * self.process_ticket_timeout + self.batch_window
+        return self.visibility_of(self.process_ticket_timeout) + self.batch_window
+
+    @staticmethod
+    def visibility_of(timeout: int) -> int:
+        """How long a received message stays hidden whose consumer may take ``timeout``."""
+        return VISIBILITY_PER_TIMEOUT * timeout
 
     @property
     def heartbeat(self) -> int:
@@ -99,6 +110,11 @@ class Timings:
     def stream_function_timeout(self) -> int:
         """Timeout of get_solution_stream: it ends its streams itself, and says so to their readers."""
         return self.stream_seconds + STREAM_MARGIN
+
+    @property
+    def canary_timeout(self) -> int:
+        """Timeout of canary_ticket: its ticket may take as long as a customer is told that one takes."""
+        return self.estimated_completion + MARGIN
 
     @property
     def stream_integration_timeout_ms(self) -> int:

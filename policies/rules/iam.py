@@ -83,6 +83,10 @@ TAKE_NO_RESOURCE: Final = frozenset(
         *("xray:puttracesegments", "xray:puttelemetryrecords"),
         *("xray:getsamplingrules", "xray:getsamplingtargets", "xray:getsamplingstatisticsummaries"),
         *("ec2:describenetworkinterfaces", "ec2:describesubnets", "ec2:describesecuritygroups", "ec2:describevpcs"),
+        "secretsmanager:getrandompassword",
+        # IAM is asked for all alarms, whichever are described (aws-samples/amazon-cloudwatch-auto-alarms #1), and AWS's
+        # own policy for CodeDeploy has "*" (AWSCodeDeployRoleForLambdaLimited).
+        "cloudwatch:describealarms",
         # AWS Step Functions developer guide, "Logging to CloudWatch Logs": vended log delivery takes only "*".
         *("logs:createlogdelivery", "logs:getlogdelivery", "logs:updatelogdelivery", "logs:deletelogdelivery"),
         *("logs:listlogdeliveries", "logs:putresourcepolicy", "logs:describeresourcepolicies"),
@@ -90,6 +94,15 @@ TAKE_NO_RESOURCE: Final = frozenset(
     }
 )
 """Actions for which AWS allows no resource but ``*``, in lower case."""
+
+ON_WHAT_LAMBDA_MAKES: Final = frozenset(
+    {
+        # AWS Lambda developer guide, "Giving Lambda functions access to resources in an Amazon VPC".
+        *("ec2:createnetworkinterface", "ec2:deletenetworkinterface"),
+        *("ec2:assignprivateipaddresses", "ec2:unassignprivateipaddresses"),
+    }
+)
+"""Actions on network interfaces that Lambda makes under ids of its own: all of the account's, but no other's."""
 
 ALLOWED_MANAGED_POLICIES: Final = frozenset(
     {
@@ -213,8 +226,15 @@ def _wide_resources(statement: Statement) -> Iterator[Finding]:
             )
             if could_be_named:
                 yield Finding(RESOURCE, path, f'is "*" for {", ".join(could_be_named)}')
-        elif (wide := _too_wide(resource)) is not None:
+        elif (wide := _too_wide(resource)) is not None and not _of_lambdas_making(statement, resource):
             yield Finding(RESOURCE, path, f'"{resource}" {wide}')
+
+
+def _of_lambdas_making(statement: Statement, resource: str) -> bool:
+    """Whether the actions are on interfaces that Lambda makes, in one region of one account."""
+    *place, _ = resource.split(":", _ARN_PARTS - 1)
+    named = len(place) == _ARN_PARTS - 1 and all(place) and not any(_WILD.search(part) for part in place)
+    return named and {action.lower() for action in statement.texts("Action")} <= ON_WHAT_LAMBDA_MAKES
 
 
 def _too_wide(resource: str) -> str | None:
@@ -331,6 +351,8 @@ GROUP: Final = Group(
             "aws:opensearch/domain:Domain": _document(_attached, "accessPolicies", required=False),
             "aws:opensearch/domainPolicy:DomainPolicy": _document(_attached, "accessPolicies"),
             "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": _document(_attached, "policyDocument"),
+            # An endpoint without a policy lets everybody in the VPC do everything with the service.
+            "aws:ec2/vpcEndpoint:VpcEndpoint": _document(_attached, "policy"),
             "aws:apigateway/restApi:RestApi": _rest_api,
             "aws:lambda/permission:Permission": _permission,
         }

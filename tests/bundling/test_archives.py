@@ -32,6 +32,7 @@ def modes(archive: Archive) -> dict[str, int]:
         return {info.filename: info.external_attr >> 16 for info in file.infolist()}
 
 
+@pytest.mark.spec("bundling.reproducible")
 def test_two_folders_and_two_runs_give_the_same_bytes(
     repository: Repository, elsewhere: Repository, arm64: BundleTarget
 ) -> None:
@@ -84,6 +85,7 @@ def test_the_wrapper_script_is_executable_whatever_the_check_out_made_of_it(
     assert modes(repository.bundle(arm64).support)[WRAPPER] == stat.S_IFREG | 0o755
 
 
+@pytest.mark.spec("bundling.reproducible")
 @given(st.dictionaries(st.text("abc/._", min_size=1), st.tuples(st.binary(), st.booleans())))
 def test_the_order_of_files_does_not_change_the_bytes(files: dict[str, tuple[bytes, bool]]) -> None:
     entries = [Entry(name, content, executable=executable) for name, (content, executable) in files.items()]
@@ -122,6 +124,7 @@ def test_packages_keep_the_metadata_that_tells_their_version(real: Bundles) -> N
     assert any(re.fullmatch(r"python/boto3-[\d.]+\.dist-info/METADATA", name) for name in names(real.dependencies))
 
 
+@pytest.mark.spec("functions.boto3")
 def test_only_the_models_of_services_in_use_are_bundled(real: Bundles) -> None:
     with zipfile.ZipFile(real.support.path) as file:
         used = set(services(Entry(name, file.read(name)) for name in file.namelist()))
@@ -134,6 +137,7 @@ def test_the_dependencies_layer_is_small(real: Bundles) -> None:
     assert real.dependencies.packed_bytes < 10_000_000
 
 
+@pytest.mark.spec("bundling.target")
 def test_wheels_are_those_of_the_target(real: Bundles, repository: Repository) -> None:
     libraries = [name for name in names(real.dependencies) if name.endswith(".so")]
     assert libraries

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from components.bundling import BundleTarget, bundle
 from components.bundling.cache import default_folder
 
 if TYPE_CHECKING:
-    import pytest
-
     from components.bundling import Bundles
     from tests.bundling.conftest import Repository
 
@@ -25,6 +25,7 @@ def hashes(bundles: Bundles) -> dict[str, str]:
     return {archive.name: archive.sha256 for archive in bundles.archives}
 
 
+@pytest.mark.spec("bundling.unchanged")
 def test_what_did_not_change_comes_from_the_cache_at_once(elsewhere: Repository, arm64: BundleTarget) -> None:
     built: list[str] = []
     first = elsewhere.bundle(arm64, built)
@@ -39,6 +40,7 @@ def test_what_did_not_change_comes_from_the_cache_at_once(elsewhere: Repository,
     assert [each.path for each in first.archives] == [each.path for each in second.archives]
 
 
+@pytest.mark.spec("bundling.unchanged")
 def test_the_real_repository_comes_from_the_cache_at_once(arm64: BundleTarget, real: Bundles) -> None:
     def seconds() -> float:
         started = time.perf_counter()

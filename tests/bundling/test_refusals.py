@@ -158,6 +158,7 @@ def test_archives_within_the_limits_pass() -> None:
     limits.check(LAYERS, [archive("get_ticket", packed=50 * MB - 1, unpacked=140 * MB)])
 
 
+@pytest.mark.spec("functions.sizes")
 @pytest.mark.parametrize(
     ("layers", "function", "problem"),
     [
@@ -181,6 +182,7 @@ def test_every_limit_that_is_passed_is_told_at_once() -> None:
         limits.check(LAYERS, heavy)
 
 
+@pytest.mark.spec("functions.sizes")
 def test_the_limits_are_checked_when_the_program_bundles(
     repository: Repository, arm64: BundleTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,9 +6,11 @@ import hashlib
 import json
 import re
 import zipfile
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 import yaml
 
@@ -17,6 +19,8 @@ from components.bundling import Bundles, bundle
 from components.bundling.limits import MAX_UNPACKED_BYTES
 from harness import graph as graphs
 from harness.paths import REPOSITORY
+from harness.provider.registry import resource_type
+from harness.release import Described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,12 +39,18 @@ FUNCTION = "aws:lambda/function:Function"
 INTEGRATION = "x-amazon-apigateway-integration"
 KEY = "aws:kms/key:Key"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+GROUP = "aws:codedeploy/deploymentGroup:DeploymentGroup"
+LOG_POLICY = "aws:cloudwatch/logResourcePolicy:LogResourcePolicy"
+LAYER = "aws:lambda/layerVersion:LayerVersion"
 METHOD_SETTINGS = "aws:apigateway/methodSettings:MethodSettings"
 NOTIFICATION = "aws:s3/bucketNotification:BucketNotification"
 POOL = "aws:cognito/userPool:UserPool"
+PROVISIONED = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
 QUEUE = "aws:sqs/queue:Queue"
 QUEUE_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
 ROLE = "aws:iam/role:Role"
+SCALING_POLICY = "aws:appautoscaling/policy:Policy"
+SCALING_TARGET = "aws:appautoscaling/target:Target"
 STAGE = "aws:apigateway/stage:Stage"
 STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
 TABLE = "aws:dynamodb/table:Table"
@@ -49,6 +59,8 @@ USAGE_PLAN = "aws:apigateway/usagePlan:UsagePlan"
 
 POLICY_INPUTS = ("policy", "policyDocument", "assumeRolePolicy")
 """Documents whose ARNs AWS does not look up; their principals are another matter (row 1)."""
+WATCHED_INPUTS = ("dashboardBody", "metricQueries")
+"""What CloudWatch draws and adds up: nothing of it has to exist."""
 
 
 def documents(graph: Graph) -> Iterator[tuple[Resource, str, dict[str, Any]]]:
@@ -99,7 +111,7 @@ def test_row_01_whatever_names_an_arn_waits_for_what_it_names(graph: Graph) -> N
     by_arn = {resource.arn: resource for resource in graph if resource.arn is not None}
     named = 0
     for resource in (resource for resource in graph if resource.custom):
-        inputs = {name: value for name, value in resource.inputs.items() if name not in POLICY_INPUTS}
+        inputs = {n: value for n, value in resource.inputs.items() if n not in {*POLICY_INPUTS, *WATCHED_INPUTS}}
         if resource.type == FUNCTION:
             # Who is mapped must exist when the function is run, not when it is made: see the next test.
             variables = {k: v for k, v in inputs["environment"]["variables"].items() if k != "ROLE_MAPPINGS"}
@@ -110,6 +122,7 @@ def test_row_01_whatever_names_an_arn_waits_for_what_it_names(graph: Graph) -> N
     assert named > 100
 
 
+@pytest.mark.spec("functions.search-bootstrap")
 def test_row_01_the_search_domain_is_set_up_after_the_roles_that_it_maps(graph: Graph, access: Access) -> None:
     setup = graph.one("aws:lambda/invocation:Invocation")
     mapped = json.loads(json.loads(setup.inputs["triggers"]["environment"])["ROLE_MAPPINGS"])
@@ -155,6 +168,16 @@ def _named(graph: Graph, type_: str, name: str) -> Resource:
     return next(resource for resource in graph.of_type(type_) if resource.inputs["name"] == name)
 
 
+def _alias_of(graph: Graph, config: Resource) -> Resource:
+    """The alias that a function's configuration names."""
+    return next(
+        alias
+        for alias in graph.of_type(ALIAS)
+        if (alias.inputs["functionName"], alias.inputs["name"])
+        == (config.inputs["functionName"], config.inputs["qualifier"])
+    )
+
+
 def _function_of(graph: Graph, source: Resource) -> Resource:
     alias = next(a for a in graph.of_type(ALIAS) if a.arn == source.inputs["functionName"])
     return _named(graph, FUNCTION, alias.inputs["functionName"])
@@ -168,6 +191,7 @@ def test_row_03_nobody_is_locked_out_of_a_key(graph: Graph) -> None:
         assert "bypassPolicyLockoutSafetyCheck" not in key.inputs
 
 
+@pytest.mark.spec("tables.protection")
 def test_row_04_what_holds_data_is_protected_where_the_settings_say_so(graph: Graph) -> None:
     stateful = (TABLE, POOL, DOMAIN, KEY, "aws:s3/bucket:Bucket")
     for resource in (resource for type_ in stateful for resource in graph.of_type(type_)):
@@ -187,13 +211,17 @@ def test_row_05_a_deployment_has_no_stage(graph: Graph) -> None:
 def test_row_06_the_accounts_log_role_is_set_only_by_the_stack_that_owns_it(
     config: dict[str, str], *, managed: bool
 ) -> None:
-    config["energy-support:api"] = json.dumps({"manage_account_settings": managed})
+    config["energy-support:manage_account_settings"] = json.dumps(managed)
     built = graphs.build_with("prod", config)
     assert bool(built.of_type("aws:apigateway/account:Account")) is managed
 
 
 def test_row_06_one_policy_lets_services_write_logs(graph: Graph) -> None:
-    assert len(graph.of_type("aws:cloudwatch/logResourcePolicy:LogResourcePolicy")) == 1
+    policies = graph.of_type(LOG_POLICY)
+    regions = [policy.inputs.get("region", graph.settings.region) for policy in policies]
+    # CloudFront's web ACL writes in a region of its own.
+    abroad = ["us-east-1"] if graph.settings.edge.cloudfront else []
+    assert sorted(regions) == sorted([graph.settings.region, *abroad])
 
 
 def test_row_07_names_fit_with_the_longest_environment(config: dict[str, str]) -> None:
@@ -218,11 +246,12 @@ def test_row_08_every_policy_has_the_version_that_aws_waits_for(graph: Graph) ->
 
 def test_row_09_the_key_for_logs_is_open_to_the_logs_of_every_group(graph: Graph, access: Access) -> None:
     for group in graph.of_type(LOG_GROUP):
-        arn = f"arn:aws:logs:{graph.settings.region}:{graph.settings.account_id}:log-group:{group.inputs['name']}"
+        region = group.inputs.get("region", graph.settings.region)
+        arn = f"arn:aws:logs:{region}:{graph.settings.account_id}:log-group:{group.inputs['name']}"
         covering = [
             pattern
             for statement in access.services_of_key(group.inputs["kmsKeyId"])
-            if statement["Principal"]["Service"] == f"logs.{graph.settings.region}.amazonaws.com"
+            if statement["Principal"]["Service"] == f"logs.{region}.amazonaws.com"
             for pattern in statement["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
             if re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), arn)
         ]
@@ -292,9 +321,24 @@ def test_row_12_producers_and_consumers_of_a_queue_may_use_its_key(graph: Graph,
 def test_row_12_whoever_touches_encrypted_data_may_use_its_key(graph: Graph, access: Access) -> None:
     for role in graph.of_type(ROLE):
         actions = {action for s in access.statements_of(role) for action in s["Action"]}
-        if any(action.startswith("dynamodb:") for action in actions) or "s3:GetObject" in actions:
+        # What only describes a table sees nothing that is encrypted.
+        data = {action for action in actions if action.startswith("dynamodb:")} - {"dynamodb:DescribeTable"}
+        if data or "s3:GetObject" in actions:
             data_key = graph.of_type(TABLE)[0].inputs["serverSideEncryption"]["kmsKeyArn"]
             assert access.allows(role, "kms:Decrypt", data_key)
+
+
+def test_row_13_a_function_follows_its_role_so_that_lambdas_grant_on_the_key_does(graph: Graph, access: Access) -> None:
+    """The grant is bound to the role itself: where a role is replaced its ARN must be new, or nothing renews it."""
+    parts_of_the_arn = {"name", "path"}
+    assert {name for name, prop in resource_type(ROLE).properties.items() if prop.replace} == parts_of_the_arn
+    for function in graph.of_type(FUNCTION):
+        role = access.role_of(function)
+        assert function.inputs["kmsKeyArn"]
+        assert role.urn in function.property_dependencies["role"]
+        # Named for good by its function, so nothing replaces it but a rename of that.
+        assert role.inputs["name"] == function.inputs["name"]
+        assert not role.inputs.keys() & {"namePrefix", "path"}
 
 
 def test_row_14_step_functions_gets_the_log_groups_arn_with_its_suffix_and_the_stage_without(graph: Graph) -> None:
@@ -378,7 +422,7 @@ def test_row_22_a_new_body_is_deployed(graph: Graph) -> None:
 
 def test_row_22_a_change_of_a_template_is_a_new_body(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     before = graphs.build("prod")
-    for template in openapi.TEMPLATES.iterdir():
+    for template in (path for path in openapi.TEMPLATES.iterdir() if path.is_file()):
         (tmp_path / template.name).write_text(template.read_text())
     with (tmp_path / "status_response.vtl").open("a") as file:
         file.write("## changed\n#set($unused = 1)\n")
@@ -577,19 +621,91 @@ def test_row_33_the_services_are_addressed_as_the_gateway_does(graph: Graph) -> 
     assert all(each["httpMethod"] == "POST" for each in found.values())
 
 
+def test_row_35_an_alias_and_its_provisioned_concurrency_never_change_together(graph: Graph) -> None:
+    for config in graph.of_type(PROVISIONED):
+        alias = _alias_of(graph, config)
+        assert config.ignore_changes == ("provisionedConcurrentExecutions",)
+        assert "routingConfig" not in alias.inputs
+        assert graph.waits_for(config, alias)
+
+
+@pytest.mark.spec("functions.provisioned", "latency.target-tracking")
+def test_row_36_what_scaling_chose_is_left_alone(graph: Graph) -> None:
+    numbers = {"staging": (2, 10), "prod": (10, 100)}.get(graph.stack)
+    targets = graph.of_type(SCALING_TARGET)
+    assert [each.name for each in targets] == (["get_solution"] if numbers else [])
+    assert [each.name for each in graph.of_type(PROVISIONED)] == [each.name for each in targets]
+    for target in targets:
+        config = graph.one(PROVISIONED, target.name)
+        assert "provisionedConcurrentExecutions" in config.ignore_changes
+        assert graph.waits_for(target, config)
+        assert (target.inputs["minCapacity"], target.inputs["maxCapacity"]) == numbers
+        assert config.inputs["provisionedConcurrentExecutions"] == target.inputs["minCapacity"]
+
+
+@pytest.mark.spec("functions.provisioned", "latency.target-tracking", "functions.reserved")
+def test_row_37_provisioned_concurrency_is_the_aliass_is_tracked_and_fits_into_what_is_reserved(graph: Graph) -> None:
+    for target in graph.of_type(SCALING_TARGET):
+        config = graph.one(PROVISIONED, target.name)
+        function = _named(graph, FUNCTION, config.inputs["functionName"])
+        assert config.inputs["qualifier"] == names.ALIAS
+        place = {
+            "serviceNamespace": "lambda",
+            "scalableDimension": "lambda:function:ProvisionedConcurrency",
+            "resourceId": f"function:{function.inputs['name']}:{names.ALIAS}",
+        }
+        policy = graph.one(SCALING_POLICY, target.name)
+        assert place.items() <= target.inputs.items()
+        assert place.items() <= policy.inputs.items()
+        assert graph.waits_for(policy, target)
+        assert policy.inputs["policyType"] == "TargetTrackingScaling"
+        tracking = policy.inputs["targetTrackingScalingPolicyConfiguration"]
+        assert tracking["targetValue"] == 0.70
+        metric = tracking["predefinedMetricSpecification"]
+        assert metric == {"predefinedMetricType": "LambdaProvisionedConcurrencyUtilization"}
+        assert target.inputs["maxCapacity"] <= function.inputs["reservedConcurrentExecutions"]
+
+
+@pytest.mark.spec("functions.reserved")
 def test_row_38_reserved_concurrency_leaves_what_lambda_insists_on(graph: Graph) -> None:
     reserved = [f.inputs["reservedConcurrentExecutions"] for f in graph.of_type(FUNCTION)]
     total = sum(count for count in reserved if count > 0)
     assert not total or total + settings.UNRESERVED_FLOOR <= graph.settings.functions.account_concurrency
 
 
+@pytest.mark.parametrize("quota", [10, 100, 109])
+def test_row_38_a_new_accounts_quota_allows_no_reservation(config: dict[str, str], quota: int) -> None:
+    functions = {"account_concurrency": quota, "reserved_concurrency": {"kb_ingest": 10}}
+    config["energy-support:functions"] = json.dumps(functions)
+    with pytest.raises(settings.SettingsError, match=r"account_concurrency \(\d+\)"):
+        settings.parse(config)
+    settings.parse({**config, "energy-support:functions": json.dumps({**functions, "account_concurrency": 110})})
+
+
+@pytest.mark.spec("functions.reserved")
 def test_row_39_no_source_starts_more_than_its_function_may_run(graph: Graph) -> None:
-    for source in graph.of_type(ESM):
-        if "scalingConfig" in source.inputs:
-            workers = source.inputs["scalingConfig"]["maximumConcurrency"]
-            reserved = _function_of(graph, source).inputs["reservedConcurrentExecutions"]
-            assert 2 <= workers <= 1000
-            assert reserved == -1 or workers <= reserved
+    workers: Counter[str] = Counter()
+    for source in (source for source in graph.of_type(ESM) if "scalingConfig" in source.inputs):
+        maximum = source.inputs["scalingConfig"]["maximumConcurrency"]
+        assert 2 <= maximum <= 1000
+        workers[_function_of(graph, source).name] += maximum
+    for key, most in workers.items():
+        reserved = graph.one(FUNCTION, key).inputs["reservedConcurrentExecutions"]
+        assert reserved == -1 or most <= reserved
+    assert workers == graph.settings.functions.source_concurrency
+
+
+@pytest.mark.parametrize("key", ["process_ticket", "kb_ingest", "feedback_writer", "dlq_processor"])
+def test_row_39_a_reservation_below_what_its_sources_start_is_refused(config: dict[str, str], key: str) -> None:
+    most = settings.parse(config).functions.source_concurrency[key]
+    for reserved, refused in ((most, False), (most - 1, True)):
+        functions = {"account_concurrency": 1000, "reserved_concurrency": {key: reserved}}
+        given = {**config, "energy-support:functions": json.dumps(functions)}
+        if refused:
+            with pytest.raises(settings.SettingsError, match=rf"reserved_concurrency\.{key}: must be at least"):
+                settings.parse(given)
+        else:
+            settings.parse(given)
 
 
 def test_row_40_a_message_stays_hidden_six_times_as_long_as_its_consumer_runs(graph: Graph) -> None:
@@ -627,6 +743,7 @@ def test_row_41_what_streams_is_taken_over_by_the_runtime_loop_and_nothing_else(
             assert script.external_attr >> 16 & 0o111 == 0o111
 
 
+@pytest.mark.spec("functions.sizes")
 def test_row_42_archives_fit_into_lambda(graph: Graph) -> None:
     bundles: Bundles = bundle(graph.settings.functions.target)
     layers = bundles.dependencies.unpacked_bytes + bundles.support.unpacked_bytes
@@ -634,6 +751,11 @@ def test_row_42_archives_fit_into_lambda(graph: Graph) -> None:
     for function in graph.of_type(FUNCTION):
         assert len(function.inputs["layers"]) <= 5
         assert "sourceCodeHash" not in function.inputs
+
+
+def test_row_42_layers_stay_where_an_older_version_may_be_released_again(graph: Graph) -> None:
+    for layer in graph.of_type(LAYER):
+        assert layer.inputs["skipDestroy"] is graph.settings.functions.releases_gradually
 
 
 def test_row_44_failed_asynchronous_calls_of_the_alias_are_kept(graph: Graph, access: Access) -> None:
@@ -646,6 +768,57 @@ def test_row_44_failed_asynchronous_calls_of_the_alias_are_kept(graph: Graph, ac
         assert access.allows(role, "sqs:SendMessage", target)
 
 
+@pytest.mark.spec("latency.release", "functions.alias")
+def test_row_45_either_codedeploy_moves_an_alias_or_the_deployment(graph: Graph) -> None:
+    released = {group.name for group in graph.of_type(GROUP)}
+    functions = {function.name for function in graph.of_type(FUNCTION)}
+    # The deployment calls one itself, and would call the old version; the other watches releases.
+    at_once = {"search_bootstrap", "canary_ticket"}
+    assert released == (functions - at_once if graph.stack == "prod" else set())
+    described = graph.outputs.get("releases")
+    assert released == (msgspec.convert(described, Described).groups.keys() if described else set())
+    for alias in graph.of_type(ALIAS):
+        assert alias.ignore_changes == (("functionVersion", "routingConfig") if alias.name in released else ())
+        function = _named(graph, FUNCTION, alias.inputs["functionName"])
+        assert function.inputs["publish"] is True
+        assert alias.inputs["functionVersion"] == function.outputs["version"]
+        # Versions that share calls have one role and one dead-letter queue.
+        assert function.inputs["role"].endswith(f":role/{function.inputs['name']}")
+        assert "deadLetterConfig" not in function.inputs
+
+
+@pytest.mark.spec("latency.release", "latency.roll-back")
+def test_row_45_a_release_is_codedeploys_own_canary_and_any_of_its_alarms_rolls_it_back(
+    graph: Graph, access: Access
+) -> None:
+    alarms = {alarm.inputs["name"]: alarm for alarm in graph.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")}
+    # One of the program's own would collide with itself when it is replaced.
+    assert graph.of_type("aws:codedeploy/deploymentConfig:DeploymentConfig") == ()
+    for group in graph.of_type(GROUP):
+        alias = graph.one(ALIAS, group.name)
+        assert group.inputs["appName"] == graph.one("aws:codedeploy/application:Application").inputs["name"]
+        assert group.inputs["deploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+        assert group.inputs["deploymentStyle"] == {
+            "deploymentType": "BLUE_GREEN",
+            "deploymentOption": "WITH_TRAFFIC_CONTROL",
+        }
+        assert group.inputs["autoRollbackConfiguration"]["enabled"] is True
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group.inputs["autoRollbackConfiguration"]["events"]
+        watched = group.inputs["alarmConfiguration"]
+        assert watched["enabled"] is True
+        for alarm in (alarms[name] for name in watched["alarms"]):
+            assert graph.waits_for(group, alarm)
+            version = alias.inputs["functionVersion"]
+            seen = alarm.inputs["dimensions"]
+            assert version in {seen.get("ExecutedVersion"), seen.get("Version", "").partition(":")[2]}
+        role = access.by_arn(group.inputs["serviceRoleArn"])
+        assert role.json("assumeRolePolicy")["Statement"][0]["Principal"] == {"Service": "codedeploy.amazonaws.com"}
+        assert all(graph.waits_for(group, policy) for policy in access.policies_of(role))
+        for action in ("lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"):
+            assert access.allows(role, action, alias.outputs["arn"])
+
+
+@pytest.mark.spec("search.nodes")
 def test_row_50_data_nodes_divide_evenly_over_the_zones(graph: Graph) -> None:
     cluster = graph.one(DOMAIN).inputs["clusterConfig"]
     zones = cluster.get("zoneAwarenessConfig", {}).get("availabilityZoneCount", 1)
@@ -653,6 +826,7 @@ def test_row_50_data_nodes_divide_evenly_over_the_zones(graph: Graph) -> None:
     assert cluster["zoneAwarenessEnabled"] is (zones > 1)
 
 
+@pytest.mark.spec("search.nodes")
 def test_row_52_masters_can_elect(graph: Graph) -> None:
     cluster = graph.one(DOMAIN).inputs["clusterConfig"]
     assert cluster.get("dedicatedMasterCount", 3) in {3, 5}
@@ -665,6 +839,7 @@ def test_row_53_small_nodes_are_not_tuned(graph: Graph) -> None:
     assert domain["autoTuneOptions"] == {"desiredState": "DISABLED" if small else "ENABLED"}
 
 
+@pytest.mark.spec("search.access", "search.encryption", "functions.search-bootstrap")
 def test_row_54_fine_grained_access_stands_on_encryption_and_maps_every_role(graph: Graph, access: Access) -> None:
     domain = graph.one(DOMAIN).inputs
     assert domain["advancedSecurityOptions"]["enabled"]
@@ -682,9 +857,10 @@ def test_row_54_fine_grained_access_stands_on_encryption_and_maps_every_role(gra
     assert callers == {*mapped, master}
 
 
+@pytest.mark.spec("search.logs")
 def test_row_55_the_domain_may_write_its_logs_before_it_is_made(graph: Graph) -> None:
     domain = graph.one(DOMAIN)
-    policy = graph.one("aws:cloudwatch/logResourcePolicy:LogResourcePolicy")
+    policy = graph.one(LOG_POLICY, "log-access")
     assert graph.waits_for(domain, policy)
     allowed = {
         resource
@@ -697,6 +873,7 @@ def test_row_55_the_domain_may_write_its_logs_before_it_is_made(graph: Graph) ->
     assert len(groups) == 4
 
 
+@pytest.mark.spec("search.tls")
 def test_row_56_the_domain_has_no_policy_and_keeps_plain_http_out_by_its_endpoint(graph: Graph) -> None:
     assert not graph.of_type("aws:opensearch/domainPolicy:DomainPolicy")
     domain = graph.one(DOMAIN).inputs
@@ -704,11 +881,13 @@ def test_row_56_the_domain_has_no_policy_and_keeps_plain_http_out_by_its_endpoin
     assert domain["domainEndpointOptions"]["tlsSecurityPolicy"] == "Policy-Min-TLS-1-2-PFS-2023-10"
 
 
+@pytest.mark.spec("search.version")
 def test_row_57_the_engine_knows_hybrid_queries(graph: Graph) -> None:
     version = graph.one(DOMAIN).inputs["engineVersion"].removeprefix("OpenSearch_")
     assert tuple(map(int, version.split("."))) >= (2, 11)
 
 
+@pytest.mark.spec("tables.on-demand", "tables.protection")
 def test_row_58_tables_are_paid_by_request(graph: Graph) -> None:
     for table in graph.of_type(TABLE):
         assert table.inputs["billingMode"] == "PAY_PER_REQUEST"
@@ -730,7 +909,7 @@ def test_row_61_targets_of_rules_are_let_in_by_resource_policies(graph: Graph) -
     arn = (
         f"arn:aws:events:{graph.settings.region}:{graph.settings.account_id}:rule/{rule['eventBusName']}/{rule['name']}"
     )
-    log_policy = graph.one("aws:cloudwatch/logResourcePolicy:LogResourcePolicy").json("policyDocument")["Statement"]
+    log_policy = graph.one(LOG_POLICY, "log-access").json("policyDocument")["Statement"]
     assert any(
         f"{target['arn']}:*" in s["Resource"] and s["Condition"]["ArnLike"]["aws:SourceArn"] == arn
         for s in log_policy
@@ -822,16 +1001,18 @@ def test_only_addresses_of_the_own_account_are_named(graph: Graph) -> None:
 
 def test_the_default_provider_is_not_used(graph: Graph) -> None:
     for resource in graph:
-        if resource.custom and not resource.type.startswith("pulumi:providers:"):
+        # What calls nobody has nothing to configure.
+        if resource.custom and not resource.type.startswith(("pulumi:providers:", "random:")):
             assert "::aws::" in resource.provider, resource.name
     for file in REPOSITORY.glob("Pulumi.*.yaml"):
         assert yaml.safe_load(file.read_text())["config"]["pulumi:disable-default-providers"] == ["aws"]
 
 
+@pytest.mark.spec("queues.tls")
 def test_the_service_is_reached_by_tls_only(graph: Graph) -> None:
     refused = {
         "aws:sqs/queuePolicy:QueuePolicy": len(graph.of_type(QUEUE)),
-        "aws:s3/bucketPolicy:BucketPolicy": 1,
+        "aws:s3/bucketPolicy:BucketPolicy": len(graph.of_type("aws:s3/bucket:Bucket")),
         "aws:sns/topicPolicy:TopicPolicy": 1,
     }
     for type_, count in refused.items():

@@ -13,7 +13,9 @@ import pytest
 
 from components.functions import EnvironmentMismatchError, check_environment
 from harness import graph as graphs
+from harness import stack_file
 from harness.errors import HarnessError
+from harness.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,14 +37,27 @@ def test_the_same_settings_give_the_same_graph(graph_of: GraphOf) -> None:
     assert again.outputs == graph_of("prod").outputs
 
 
-def test_stacks_hold_the_same_resources(graph_of: GraphOf) -> None:
-    def names(stack: str) -> set[tuple[str, str]]:
-        return {(resource.type, resource.name) for resource in graph_of(stack)}
+SWITCHES: dict[str, dict[str, object]] = {
+    "alarms": {"subscriptions": {}},
+    "api": {"cache_gib": None},
+    "audit": {"trail": False},
+    "edge": {"waf": False, "cloudfront": False, "domain_name": None, "certificate_arn": None},
+    "functions": {"provisioned_minimum": 0, "provisioned_maximum": 0, "release": "all-at-once"},
+    "network": {"nat_gateway": False},
+    "observability": {"canary": False},
+}
+"""Settings that add resources, off."""
 
-    assert names("local") == names("dev") == names("staging")
-    # The settings of what only production caches.
-    assert names("prod") - names("local") == {("aws:apigateway/methodSettings:MethodSettings", "api-getSolution")}
-    assert not names("local") - names("prod")
+
+def test_stacks_hold_the_same_resources_but_for_what_their_settings_switch_on() -> None:
+    def names(stack: str) -> set[tuple[str, str]]:
+        config = dict(stack_file.config(REPOSITORY, stack))
+        for group, switched in SWITCHES.items():
+            given = json.loads(config.get(f"energy-support:{group}", "{}"))
+            config[f"energy-support:{group}"] = json.dumps({**given, **switched})
+        return {(resource.type, resource.name) for resource in graphs.build_with(stack, config)}
+
+    assert names("local") == names("dev") == names("staging") == names("prod")
 
 
 def test_every_resource_lies_in_a_component(graph: Graph) -> None:
@@ -90,9 +105,11 @@ def test_what_others_need_is_exported(graph: Graph) -> None:
         "partner_key_arn",
         "queue_urls",
         "region",
+        "releases",
         "search_endpoint",
         "search_index",
         "search_pipeline",
+        "stage_url",
         "state_machine_arn",
         "tables",
         "usage_plan_ids",

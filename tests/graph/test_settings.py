@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import pulumi
 import pytest
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from components import settings
 from components.bundling import BundleTarget
@@ -17,7 +18,7 @@ from harness import graph as graphs
 from harness.paths import REPOSITORY
 
 if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
+    from collections.abc import Callable, Iterable, Iterator
 
 REQUIRED = ("environment", "account_id", "region")
 
@@ -52,8 +53,10 @@ def faults(config: Mapping[str, str]) -> dict[str, settings.Fault]:
     return {fault.key: fault for fault in refused.value.faults}
 
 
-def malformed(field: FieldInfo) -> object:
-    """A value of no type that the field could take."""
+def wrong_type(key: str, field: FieldInfo) -> object:
+    """A value of no type that the setting could take. (Everything is text to a setting of the stack's own that is.)"""
+    if field.annotation is str and "." not in key:
+        return "!"
     return "nonsense" if get_origin(field.annotation) in {Mapping, tuple} else {"nonsense": 1}
 
 
@@ -61,39 +64,137 @@ def malformed(field: FieldInfo) -> object:
 def test_a_setting_of_the_wrong_type_is_refused_with_its_key_and_an_example(
     key: str, field: FieldInfo, config: dict[str, str]
 ) -> None:
-    value = "!" if field.annotation is str and "." not in key else malformed(field)
-    found = faults(changed(config, key, value))
+    found = faults(changed(config, key, wrong_type(key, field)))
     assert list(found) == [f"energy-support:{key}"]
     example = found[f"energy-support:{key}"].example
     assert example == json.dumps((field.examples or [None])[0])
 
 
 @pytest.mark.parametrize(("key", "field"), leaves(), ids=[key for key, _ in leaves()])
-def test_every_setting_is_described_and_its_example_is_right(
-    key: str, field: FieldInfo, config: dict[str, str]
-) -> None:
+def test_every_setting_is_described_and_has_an_example(key: str, field: FieldInfo) -> None:
     assert field.description
-    assert field.examples
-    settings.parse(changed(config, key, field.examples[0]))
+    assert field.examples, key
 
 
-def ranges() -> list[tuple[str, float]]:
-    found: list[tuple[str, float]] = []
+@pytest.mark.parametrize("group", groups())
+def test_the_examples_of_a_group_are_right_together(group: str, config: dict[str, str]) -> None:
+    """Some are of use with others only: a domain's name with its certificate."""
     for key, field in leaves():
-        for limit in field.metadata:
-            match limit:
-                case Ge(ge=float() | int() as least):
-                    found.append((key, least - 1))
-                case Gt(gt=float() | int() as least):
-                    found.append((key, least))
-                case Le(le=float() | int() as most):
-                    found.append((key, most + 1))
+        if key.startswith(f"{group}."):
+            config = changed(config, key, example(field))
+    settings.parse(config)
+
+
+@pytest.mark.parametrize("key", [key for key, _ in leaves() if "." not in key])
+def test_the_example_of_a_setting_of_the_stack_is_right(key: str, config: dict[str, str]) -> None:
+    settings.parse(changed(config, key, example(dict(leaves())[key])))
+
+
+def outside(annotation: Any, constraints: Iterable[object], example: Any = None) -> list[Any]:
+    """Values of the right kind that a setting must not have."""
+    found = [value for constraint in constraints for value in beyond(constraint, example)]
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        found += outside(annotation.__origin__, annotation.__metadata__, example)
+    elif origin is Literal:
+        found += ["nonsense"] if isinstance(inner[0], str) else [min(inner) - 1, max(inner) + 1]
+    elif origin is tuple:
+        found += [[each] for each in outside(inner[0], ())]
+    elif origin is Mapping:
+        name, good = next(iter(example.items()))
+        found += [{each: good} for each in outside(inner[0], ())] + [{name: each} for each in outside(inner[1], ())]
+    elif origin is not None:
+        # One that may be none.
+        (given,) = (each for each in inner if each is not type(None))
+        found += outside(given, ())
     return found
 
 
-@pytest.mark.parametrize(("key", "value"), ranges())
-def test_a_setting_out_of_its_range_is_refused(key: str, value: float, config: dict[str, str]) -> None:
-    assert f"energy-support:{key}" in faults(changed(config, key, value))
+def beyond(constraint: object, example: Any) -> Iterator[Any]:
+    """What a constraint does not let through."""
+    match constraint:
+        case Ge(ge=float() | int() as least):
+            yield least - 1
+        case Gt(gt=float() | int() as least):
+            yield least
+        case Le(le=float() | int() as most):
+            yield most + 1
+        case MinLen(min_length=least):
+            yield example[: least - 1]
+        case MaxLen(max_length=most):
+            yield [example[0]] * (most + 1)
+        case FieldInfo(metadata=constraints):
+            for each in constraints:
+                yield from beyond(each, example)
+        case object(pattern=str()):
+            # No pattern of ours takes it.
+            yield "!"
+
+
+def out_of_range() -> list[tuple[str, Any]]:
+    return [
+        (key, value) for key, field in leaves() for value in outside(field.annotation, field.metadata, example(field))
+    ]
+
+
+def example(field: FieldInfo) -> Any:
+    return (field.examples or [None])[0]
+
+
+def test_every_setting_has_a_range() -> None:
+    """All but switches, of which both values are right."""
+    bounded = {key for key, _ in out_of_range()}
+    assert {key for key, _ in leaves() if key not in bounded} == {
+        key for key, field in leaves() if field.annotation is bool
+    }
+
+
+@pytest.mark.parametrize(("key", "value"), out_of_range())
+def test_a_setting_out_of_its_range_is_refused(key: str, value: Any, config: dict[str, str]) -> None:
+    found = faults(changed(config, key, value))
+    assert setting_of(found) == {key}
+    assert next(iter(found.values())).example
+
+
+def setting_of(found: Iterable[str]) -> set[str]:
+    """The settings that are reported, also where what is wrong lies inside of one."""
+    names = {name.removeprefix("energy-support:") for name in found}
+    keys = [key for key, _ in leaves()]
+    return {next((key for key in keys if f"{name}.".startswith(f"{key}.")), name) for name in names}
+
+
+def without_a_value() -> list[str]:
+    """Settings that must have one: all but those that may be none."""
+    return [key for key, field in leaves() if type(None) not in get_args(field.annotation)]
+
+
+@pytest.mark.parametrize("key", without_a_value())
+def test_a_setting_without_a_value_is_refused(key: str, config: dict[str, str]) -> None:
+    found = faults(changed(config, key, None))
+    assert list(found) == [f"energy-support:{key}"]
+    assert found[f"energy-support:{key}"].problem == "has no value"
+    assert found[f"energy-support:{key}"].example
+
+
+MUTATIONS: dict[str, Callable[[], list[tuple[str, Any]]]] = {
+    "no value": lambda: [(key, None) for key in without_a_value()],
+    "wrong type": lambda: [(key, wrong_type(key, field)) for key, field in leaves()],
+    "out of range": lambda: list(dict(out_of_range()).items()),
+    "unknown key": lambda: [(f"{key}_x", 1) for key, _ in leaves()],
+}
+"""What can be wrong with a setting -> all settings, each with a value that is wrong in that way."""
+
+
+@pytest.mark.parametrize("kind", MUTATIONS)
+def test_all_settings_wrong_at_once_are_reported_at_once(kind: str, config: dict[str, str]) -> None:
+    wrong = MUTATIONS[kind]()
+    for key, value in wrong:
+        config = changed(config, key, value)
+    assert setting_of(faults(config)) == {key for key, _ in wrong}
+
+
+def test_no_setting_at_all_is_reported_with_all_that_must_be_given() -> None:
+    assert set(faults({})) == {f"energy-support:{key}" for key in REQUIRED}
 
 
 @pytest.mark.parametrize("key", REQUIRED)
@@ -160,7 +261,7 @@ def test_everything_that_is_wrong_is_reported_at_once(config: dict[str, str]) ->
         elif key.startswith("search."):
             continue
         else:
-            config = changed(config, key, "!" if field.annotation is str and "." not in key else malformed(field))
+            config = changed(config, key, wrong_type(key, field))
         expected.add(f"energy-support:{key}")
     for key in ("nonsense", *[f"{group}.nonsense" for group in groups() if group != "search"]):
         config = changed(config, key, 1)

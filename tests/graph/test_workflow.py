@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from components.workflow import render
+from components.rendering import render
 from support.contract import FAILURES
 from support.services.ticket_processing import SUPERSEDED
 

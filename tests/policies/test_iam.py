@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 QUEUE_POLICY, KEY = "aws:sqs/queuePolicy:QueuePolicy", "aws:kms/key:Key"
 PERMISSION, REST_API = "aws:lambda/permission:Permission", "aws:apigateway/restApi:RestApi"
+ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 TABLE_ARN = "arn:aws:dynamodb:eu-west-1:000000000000:table/support-local-tickets"
 QUEUE_ARN = "arn:aws:sqs:eu-west-1:000000000000:support-local-tickets"
 ROOT = "arn:aws:iam::000000000000:root"
@@ -42,6 +43,7 @@ def attached(**elements: Any) -> dict[str, Any]:
         allow(Action="logs:PutLogEvents", Resource="arn:aws:logs:eu-west-1:000000000000:log-group:/aws/lambda/a:*"),
         allow(Action="states:DescribeExecution", Resource="arn:aws:states:eu-west-1:000000000000:execution:workflow:*"),
         allow(Action="bedrock:InvokeModel", Resource="arn:aws:bedrock:eu-west-1::foundation-model/amazon.titan"),
+        allow(Action=["ec2:CreateNetworkInterface"], Resource="arn:aws:ec2:eu-west-1:000000000000:*/*"),
         {"Effect": "Deny", "Action": "*", "Resource": "*"},
     ],
 )
@@ -63,6 +65,8 @@ def test_a_grant_that_names_actions_and_resources_passes(
         (allow(Resource="arn:aws:dynamodb:*:000000000000:table/t"), "iam-resource", "any service, region or account"),
         (allow(Resource="arn:aws:s3:::*"), "iam-resource", "every resource"),
         (allow(Resource="tickets"), "iam-resource", "no ARN"),
+        (allow(Action="ec2:RunInstances", Resource="arn:aws:ec2:eu-west-1:000000000000:*/*"), "iam-resource", "every"),
+        (allow(Action="ec2:DeleteNetworkInterface", Resource="arn:aws:ec2:*:*:*/*"), "iam-resource", "any service"),
         ({"Effect": "Allow", "NotAction": "iam:*", "Resource": TABLE_ARN}, "iam-negation", "NotAction"),
         ({"Effect": "Allow", "Action": "sqs:SendMessage", "NotResource": TABLE_ARN}, "iam-negation", "NotResource"),
     ],
@@ -104,6 +108,13 @@ def test_a_document_that_is_wrong_is_a_finding_and_never_a_pass(engine: Engine, 
 @each(st.text())
 def test_no_text_is_taken_for_a_document_unless_it_is_one(engine: Engine, text: str) -> None:
     assert engine.violations(ROLE_POLICY, {"role": "r", "policy": text})
+
+
+def test_an_endpoint_needs_a_policy_that_names_who_may_use_it(engine: Engine, document: Document) -> None:
+    caller = {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::000000000000:role/support-local-kb_search"}}
+    assert engine.judge(ENDPOINT, {"policy": document(attached(Principal="*", Condition=caller))}) == []
+    assert "iam-principal" in engine.violations(ENDPOINT, {"policy": document(attached(Principal="*"))})[0]
+    assert "iam-document" in engine.violations(ENDPOINT, {})[0]
 
 
 def test_a_document_given_as_an_object_is_judged_too(engine: Engine) -> None:

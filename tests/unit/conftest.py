@@ -40,6 +40,7 @@ class Context:
 
     aws_request_id: str = "lambda-request"
     function_name: str = "support-test-function"
+    function_version: str = "7"
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:eu-west-1:000000000000:function:support-test-function"
     remaining_milliseconds: int = 28_000

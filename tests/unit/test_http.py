@@ -85,7 +85,7 @@ def test_an_unexpected_error_shows_nothing_of_itself(call: Any, context: Any, lo
     assert secret not in json.dumps(answer)
     logged = log_lines()
     assert logged[0]["exception_name"] == "RuntimeError"
-    assert {line["correlation_id"] for line in logged} == {"api-request"}
+    assert {line["correlation_id"] for line in logged if "_aws" not in line} == {"api-request"}
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,19 @@ def test_an_application_that_cannot_be_made_is_a_500_too(call: Any, context: Any
     answer = http.handler(broken)(call().event(), context)
     assert answer["statusCode"] == 500
     assert "TICKETS_TABLE" not in answer["body"]
+
+
+@pytest.mark.parametrize(
+    ("error", "counted"), [(RuntimeError("x"), True), (TimeoutError("x"), True), (NotFoundError("No."), False)]
+)
+def test_a_server_error_is_counted_for_its_version(
+    call: Any, context: Any, capsys: pytest.CaptureFixture[str], error: Exception, *, counted: bool
+) -> None:
+    """What a gradual release looks at: the new version's alone."""
+    raising(error)(call().event(), context)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "ServerErrors" in line]
+    assert [line["Version"] for line in lines] == (["support-test-function:7"] if counted else [])
+    assert all(["Version"] in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for line in lines)
 
 
 @pytest.mark.parametrize("event", [{}, {"headers": None, "requestContext": {"requestId": "r"}}])

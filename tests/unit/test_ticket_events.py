@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from support import telemetry
 from support.items import to_item
 from support.services.ticket_events import TicketEvents, event
 
@@ -130,3 +131,55 @@ def test_nothing_to_tell_needs_no_bus(make_ticket: MakeTicket) -> None:
     bus = Bus()
     bus.down = True
     assert publisher(bus).publish([record(make_ticket(), make_ticket())]) is None
+
+
+# --- what is counted
+
+
+def told(lines: list[dict[str, Any]], name: str) -> list[tuple[float, dict[str, str]]]:
+    """Each value of a metric among lines of log, with its further dimensions."""
+    found = []
+    for line in lines:
+        for definition in line.get("_aws", {}).get("CloudWatchMetrics", ()):
+            if name in [metric["Name"] for metric in definition["Metrics"]]:
+                kinds = {kind for names in definition["Dimensions"] for kind in names} - {"service"}
+                found += [(value, {kind: line[kind] for kind in kinds}) for value in line[name]]
+    return found
+
+
+def test_each_published_change_is_counted_by_the_status_that_its_ticket_came_to(
+    make_ticket: MakeTicket, log_lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    settled = [make_ticket(status=status) for status in ("READY", "NEEDS_REVIEW", "FAILED")]
+    records = [record(make_ticket()), *[record(ticket, make_ticket()) for ticket in settled]]
+    assert publisher(Bus()).publish(records) is None
+    expected = [(1.0, {"Status": status}) for status in ("PROCESSING", "READY", "NEEDS_REVIEW", "FAILED")]
+    assert told(log_lines(), "TicketsByStatus") == expected
+
+
+def test_what_the_bus_refuses_is_counted_when_it_is_taken(
+    make_ticket: MakeTicket, log_lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    records = [record(make_ticket(ticket_id=f"tkt_{n:03}"), number=n) for n in range(1, 4)]
+    assert publisher(Bus("tkt_002")).publish(records) == "2"
+    assert len(told(log_lines(), "TicketsByStatus")) == 1
+    assert publisher(Bus()).publish(records[1:]) is None
+    assert len(told(log_lines(), "TicketsByStatus")) == 2
+
+
+def test_the_time_to_a_solution_runs_from_the_creation_of_its_ticket(
+    make_ticket: MakeTicket, log_lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    ticket = make_ticket(status="READY", priority="P1", created_at=1_769_860_800 - 95)
+    assert publisher(Bus()).publish([record(ticket, make_ticket())]) is None
+    assert told(log_lines(), "TimeToSolution") == [(95.0, {"Priority": "P1"})]
+
+
+@pytest.mark.parametrize(("deadline", "late"), [("2026-01-31T11:59:59Z", 1), ("2026-01-31T12:00:00Z", 0)])
+def test_a_solution_after_its_deadline_is_late(
+    make_ticket: MakeTicket, log_lines: Callable[[], list[dict[str, Any]]], deadline: str, late: int
+) -> None:
+    ticket = make_ticket(status="READY", sla_deadline=deadline)
+    assert publisher(Bus()).publish([record(ticket, make_ticket())]) is None
+    telemetry.flush()
+    assert len(told(log_lines(), "TicketsLate")) == late

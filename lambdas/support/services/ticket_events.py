@@ -1,20 +1,21 @@
 """Changes of tickets into events on the bus (spec section 3, step 2): each at least once, in the order of the stream.
 
-An event names the ticket and says what happened; who it belongs to and what it says stay in the table.
+An event names the ticket and says what happened; who it belongs to and what it says stay in the table. What is
+published is counted: the stream sees every change, whoever makes it.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from support.contract import Language, Priority, ProductType, Status, failure
 from support.items import from_item
-from support.telemetry import logger
-from support.times import rfc3339
+from support.telemetry import count, count_by, logger, measure_by
+from support.times import from_epoch, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +64,20 @@ class _Image(Struct):
     priority: Priority
     lang: Language
     asset: _Asset
+    created_at: int
+    sla_deadline: str
     failure_code: str | None = None
+
+
+class _Told(NamedTuple):
+    """What a record tells."""
+
+    name: str
+    detail: TicketEvent
+    age: float
+    """Seconds since the ticket was created."""
+    late: bool
+    """Whether its ``sla_deadline`` had passed."""
 
 
 class TicketEvents:
@@ -78,36 +92,38 @@ class TicketEvents:
 
         What follows a failure waits with it: Lambda reads the stream again from there.
         """
-        pending = [(sequence_number(record), entry) for record in records if (entry := self._entry(record))]
+        pending = [(sequence_number(record), told) for record in records if (told := _read(record))]
         for start in range(0, len(pending), MAX_ENTRIES):
             part = pending[start : start + MAX_ENTRIES]
             try:
-                answer = self._client.put_events(Entries=[entry for _, entry in part])
+                answer = self._client.put_events(Entries=[self._entry(told) for _, told in part])
             except Exception:  # noqa: BLE001 - whatever it is, the stream keeps the records
                 logger.exception("bus did not answer", entries=len(part))
                 return part[0][0]
-            for (number, entry), result in zip(part, answer["Entries"], strict=True):
+            for (number, told), result in zip(part, answer["Entries"], strict=True):
                 if "ErrorCode" in result:
-                    logger.error("event refused", detail_type=entry["DetailType"], code=result["ErrorCode"])
+                    logger.error("event refused", detail_type=told.name, code=result["ErrorCode"])
                     return number
+                _count(told)
         logger.info("events published", events=len(pending), records=len(records))
         return None
 
-    def _entry(self, record: StreamRecord) -> PutEventsRequestEntryTypeDef | None:
-        found = event(record)
-        if found is None:
-            return None
-        name, detail = found
+    def _entry(self, told: _Told) -> PutEventsRequestEntryTypeDef:
         return {
             "EventBusName": self._bus,
             "Source": SOURCE,
-            "DetailType": name,
-            "Detail": msgspec.json.encode(detail).decode(),
+            "DetailType": told.name,
+            "Detail": msgspec.json.encode(told.detail).decode(),
         }
 
 
 def event(record: StreamRecord) -> tuple[str, TicketEvent] | None:
     """Name and detail of what a record tells, ``None`` for changes that are nobody's business."""
+    told = _read(record)
+    return (told.name, told.detail) if told else None
+
+
+def _read(record: StreamRecord) -> _Told | None:
     change = record["dynamodb"]
     if "NewImage" not in change:
         return None
@@ -128,7 +144,18 @@ def event(record: StreamRecord) -> tuple[str, TicketEvent] | None:
         occurred_at=rfc3339(moment),
         failure_code=failure(new.failure_code or "").code if new.status == "FAILED" else UNSET,
     )
-    return name, detail
+    age = moment - from_epoch(new.created_at)
+    return _Told(name, detail, age=age.total_seconds(), late=moment > datetime.fromisoformat(new.sla_deadline))
+
+
+def _count(told: _Told) -> None:
+    """What the business asks for; an event that is published again is counted again."""
+    detail = told.detail
+    count_by("TicketsByStatus", Status=detail.status)
+    if detail.status == "READY":
+        measure_by("TimeToSolution", told.age, Priority=detail.priority)
+        if told.late:
+            count("TicketsLate")
 
 
 def sequence_number(record: StreamRecord) -> str:
