@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +26,8 @@ from harness import (
     knowledge_base,
     many_tickets,
     overhead,
+    preview_timing,
+    repeatability,
     stack_file,
     stream_timing,
     tickets,
@@ -162,6 +164,26 @@ class Bench:
             kept=not any(changes) and elsewhere == 0,
         )
 
+    def preview_time(self, progress: Progress) -> Figure:
+        """Each stack's preview, as a command and against as many empty resources."""
+        measured = preview_timing.measure(self.stack.paths, progress)
+        return Figure(
+            row="preview-time",
+            promise=f"at most {preview_timing.MOST} x as many empty resources, {preview_timing.SECONDS:g} s a command",
+            measured={stack: {**asdict(timing), "ratio": timing.ratio} for stack, timing in measured.items()},
+            kept=all(timing.kept for timing in measured.values()),
+        )
+
+    def repeat(self, progress: Progress) -> Figure:
+        """Production's preview over its own state, from elsewhere and by another Python, with archives built anew."""
+        changes = repeatability.measure(self.stack.paths, progress)
+        return Figure(
+            row="repeat",
+            promise="0 changes: again, files touched, in another folder, on another Python",
+            measured=changes,
+            kept=not any(changes.values()),
+        )
+
     def handler(self, _: Progress) -> Figure:
         """One line more in one handler, until it is deployed."""
         function = "get_ticket"
@@ -258,6 +280,8 @@ ROWS: Final[Mapping[str, Row]] = {
     "bundles": Bench.bundles,
     "imports": Bench.imports,
     "preview": Bench.preview,
+    "preview-time": Bench.preview_time,
+    "repeat": Bench.repeat,
     "handler": Bench.handler,
     "search": Bench.search,
     "solution": Bench.solution,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness import contract_changes, published_contract
-from harness.errors import HarnessError
+from harness import contract_changes, git, published_contract
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +40,7 @@ def compare(root: Path, against: str | None = None) -> Comparison:
     Raises:
         HarnessError: git cannot tell.
     """
-    commit = _commit(root, against) if against else _branching_point(root)
+    commit = git.commit(root, against) if against else _branching_point(root)
     before = _committed(root, commit)
     return Comparison(
         against=against or MAIN[0],
@@ -54,30 +52,11 @@ def compare(root: Path, against: str | None = None) -> Comparison:
 
 def _branching_point(root: Path) -> str:
     for name in MAIN:
-        if point := _git(root, "merge-base", "HEAD", name):
+        if point := git.said(root, "merge-base", "HEAD", name):
             return point
-    return _commit(root, "HEAD")
-
-
-def _commit(root: Path, name: str) -> str:
-    # The last argument is a name whatever it begins with.
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    if commit is None:
-        raise HarnessError(
-            f"git knows no commit {name} here.", "Give --against a commit, a branch or a tag that is in this clone."
-        )
-    return commit
+    return git.commit(root, "HEAD")
 
 
 def _committed(root: Path, commit: str) -> Document | None:
-    text = _git(root, "show", f"{commit}:{published_contract.PATH}")
+    text = git.said(root, "show", f"{commit}:{published_contract.PATH}")
     return None if text is None else msgspec.json.decode(text, type=dict[str, object])
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    """What git says; None if it has nothing to say."""
-    try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        raise HarnessError("There is no git, which knows what was published.", "Install git.") from error
-    return done.stdout.strip() if done.returncode == 0 else None

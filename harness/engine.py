@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import re
 import runpy
 import shutil
 import threading
@@ -25,8 +26,10 @@ import yaml
 from pulumi import automation as auto
 
 from components.bundling import BundleError
+from harness import sdk_waiting, stack_file
 from harness.engine_process import EngineCommand, end_orphan, write_plugins
 from harness.errors import HarnessError
+from harness.review import planned
 from harness.tracebacks import brief
 
 if TYPE_CHECKING:
@@ -36,12 +39,16 @@ if TYPE_CHECKING:
 
 # When an engine is killed, its stream of events breaks off; that is told otherwise.
 warnings.filterwarnings("ignore", "Error in event stream", UserWarning)
+sdk_waiting.install()
 
 PROJECT = "energy-support"
 UNCHANGED = frozenset({"same", "read", "refresh", "read-discard"})
 """Engine operations that leave a resource as it is."""
 QUIET_TYPES = ("pulumi:", "support:")
 """What a user would not call a resource of the system: the stack, its provider, our components."""
+
+_SDK_MODULE = re.compile(r"\baws\.([a-z_0-9]+)\.")
+"""A part of the SDK, as the components name it: each loads when it is first looked into."""
 
 OnStep = Callable[["Step"], None]
 
@@ -67,8 +74,7 @@ class Step:
     @property
     def kind(self) -> str:
         """The type as people say it: ``sqs.Queue`` for ``aws:sqs/queue:Queue``."""
-        package, _, name = self.type.rpartition(":")
-        return f"{package.split(':')[-1].split('/')[0]}.{name}"
+        return planned.kind_of(self.type)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +98,8 @@ class Run:
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...]
     outputs: Mapping[str, object] = field(default_factory=dict)
+    plan: tuple[planned.Planned, ...] = ()
+    """The same steps with all that the engine tells of them, for a review."""
 
     @property
     def changes(self) -> tuple[Step, ...]:
@@ -109,6 +117,14 @@ class Run:
         return dict(sorted(counts.items()))
 
 
+class RefusedError(HarnessError):
+    """Policies refuse what a preview found; ``run`` is the preview, complete."""
+
+    def __init__(self, message: str, mend: str, run: Run) -> None:
+        super().__init__(message, mend)
+        self.run = run
+
+
 @dataclass(frozen=True, kw_only=True)
 class Engine:
     """One stack of the program, with its state under ``state``.
@@ -124,6 +140,10 @@ class Engine:
     endpoint: str | None = None
     api_url: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Settings in place of those of the stack file: ``functions.runtime`` -> ``host``."""
+    judged: bool = True
+    """Whether the policies judge the program."""
 
     def preview(self, on_step: OnStep | None = None, *, refresh: bool = False) -> Run:
         """What an `up` would change. ``refresh`` first looks at what is really there, and changes nothing."""
@@ -156,9 +176,16 @@ class Engine:
         listener = _Listener(self.root, on_step)
         started = time.monotonic()
         outputs: Mapping[str, object] = {}
-        packs = [str(self.root / "policies")]
-        threading.Thread(target=self._import_ahead, daemon=True).start()
-        stack = self._open(listener.watch(self._program))
+        packs = [str(self.root / "policies")] if self.judged else []
+        ahead = threading.Thread(target=self._import_ahead, daemon=True)
+        ahead.start()
+
+        def program() -> None:
+            # The SDK's modules load when they are first used, which two threads must not do at once.
+            ahead.join()
+            self._program()
+
+        stack = self._open(listener.watch(program))
         try:
             if operation == "destroy":
                 stack.destroy(on_event=listener, color="never")
@@ -173,7 +200,13 @@ class Engine:
             self._break_locks(stack)
             return self._run(operation, on_step, refresh=refresh)
         except auto.errors.CommandError as error:
-            raise listener.explain(operation, self.stack, error) from error
+            fault = listener.explain(operation, self.stack, error)
+            if operation == "preview" and listener.mandatory:
+                raise RefusedError(fault.message, fault.mend, self._ran(operation, listener, started, {})) from error
+            raise fault from error
+        return self._ran(operation, listener, started, outputs)
+
+    def _ran(self, operation: str, listener: _Listener, started: float, outputs: Mapping[str, object]) -> Run:
         return Run(
             stack=self.stack,
             operation=operation,
@@ -181,6 +214,7 @@ class Engine:
             steps=tuple(listener.steps.values()),
             findings=tuple(listener.findings),
             outputs=outputs,
+            plan=planned.merged(listener.planned),
         )
 
     def _break_locks(self, stack: auto.Stack) -> None:
@@ -218,8 +252,14 @@ class Engine:
         """Load the components while the engine starts and refreshes: the SDK below them costs seconds."""
         # What cannot be imported fails again in the program, which tells it.
         with suppress(Exception):
+            named: set[str] = set()
             for module in pkgutil.iter_modules([str(self.root / "components")], "components."):
                 importlib.import_module(module.name)
+                file = self.root / "components" / f"{module.name.rpartition('.')[2]}.py"
+                named.update(_SDK_MODULE.findall(file.read_text()) if file.exists() else ())
+            sdk = importlib.import_module("pulumi_aws")
+            for name in sorted(named):
+                getattr(getattr(sdk, name), "__all__", None)
 
     def _program(self) -> None:
         runpy.run_path(str(self.root / "__main__.py"), run_name="__main__")
@@ -227,7 +267,7 @@ class Engine:
     def _engine_environment(self) -> dict[str, str]:
         values = {
             "PULUMI_BACKEND_URL": f"file://{self.state}",
-            # The state of these stacks holds no secret: nothing to protect with a passphrase.
+            # The secrets in these stacks' state are drawn here and open nothing: no passphrase to protect them.
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -250,8 +290,8 @@ class Engine:
             raise HarnessError(f"There is no stack {self.stack!r}: {source.name} is missing.", f"Stacks are: {known}.")
         work_dir = self.state / "workspaces" / self.stack
         work_dir.mkdir(parents=True, exist_ok=True)
-        for path in (self.root / "Pulumi.yaml", source):
-            shutil.copyfile(path, work_dir / path.name)
+        shutil.copyfile(self.root / "Pulumi.yaml", work_dir / "Pulumi.yaml")
+        (work_dir / source.name).write_text(stack_file.changed(source, self.settings))
         return work_dir
 
 
@@ -261,6 +301,7 @@ class _Listener:
     def __init__(self, root: Path, on_step: OnStep | None) -> None:
         self._root = root
         self.steps: dict[str, Step] = {}
+        self.planned: list[planned.Planned] = []
         self.findings: list[Finding] = []
         self.errors: list[tuple[str | None, str]] = []
         self.raised: BaseException | None = None
@@ -280,6 +321,7 @@ class _Listener:
 
     def __call__(self, event: engine_events.EngineEvent) -> None:
         if event.resource_pre_event is not None:
+            self.planned.append(planned.of_event(event.resource_pre_event.metadata))
             self._note(event.resource_pre_event.metadata, done=False)
         elif event.res_outputs_event is not None:
             self._note(event.res_outputs_event.metadata, done=True)
@@ -317,10 +359,13 @@ class _Listener:
         if done and self._on_step is not None:
             self._on_step(step)
 
+    @property
+    def mandatory(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.level == "mandatory"]
+
     def explain(self, operation: str, stack: str, error: auto.errors.CommandError) -> HarnessError:
-        mandatory = [f for f in self.findings if f.level == "mandatory"]
-        if mandatory:
-            lines = [f"{f.policy}: {f.message}" + (f" ({_name(f.urn)})" if f.urn else "") for f in mandatory]
+        if self.mandatory:
+            lines = [f"{f.policy}: {f.message}" + (f" ({_name(f.urn)})" if f.urn else "") for f in self.mandatory]
             return HarnessError(f"Policies refuse stack {stack}:\n" + "\n".join(lines), "Mend what each finding names.")
         if self.raised is not None:
             return self._tell(stack, self.raised)

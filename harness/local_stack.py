@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import shutil
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.bundling import BundleError, bundle
+from components.names import CANARY, Names
 from energy_support_client import Client, EnergySupportError, RetryPolicy, StaticToken
 from harness import (
     aws,
     demonstration,
+    emulated_settings,
     import_check,
     interrupts,
     knowledge_base,
     refusals,
+    release,
+    release_on_local_stack,
     replay,
     stack_file,
     toolchain,
 )
-from harness.engine import Engine, Run
+from harness.canary_key import CanaryKey
+from harness.engine import Engine, RefusedError, Run
 from harness.errors import HarnessError
 from harness.knowledge_loader import KnowledgeLoader, Loaded
 from harness.locks import exclusive
 from harness.partners import PartnerAdministration
 from harness.paths import Paths
+from harness.review import versions
 from harness.search_modes import SearchModes
 from harness.services import Endpoints, LocalServices, ServiceStatus
 from harness.sign_in import Group, SignIn
@@ -40,15 +47,21 @@ from support.repositories.api_key_table import ApiKeyTable, SecretVault
 from support.search_client import opensearch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from components.bundling import Bundles
+    from components.settings import Settings
+    from harness.emulated_settings import Replaced
     from harness.engine import Step
     from harness.progress import Progress
+    from harness.release import Release
     from harness.replay import Replay
+    from harness.review.versions import Version
 
-STACK: Final = "local"
+STACK: Final = emulated_settings.LOCAL
+OTHER_PORTS: Final = 10_000
+"""Added to the ports that the services of a stack made for AWS would like, so that both may run at once."""
 DEPLOY: Final = "Deploy"
 """The step's title in progress reports."""
 CONNECTIONS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100)
@@ -60,7 +73,8 @@ RETRIES: Final = RetryPolicy(attempts=4, base_seconds=0.25, cap_seconds=1)
 class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     """What the program exports and the harness uses."""
 
-    api_url: str
+    api_url: str = msgspec.field(name="stage_url")
+    """The stage's own: nothing is reached through web ACLs, CloudFront or a custom domain here."""
     api_id: str
     user_pool_id: str
     user_pool_client_id: str
@@ -79,6 +93,8 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     state_machine_arn: str
     partner_key_arn: str
     """KMS key under which partners' secrets are stored."""
+    releases: release.Described | None = None
+    """None where a deployment releases at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,24 +115,74 @@ class StackStatus:
         return self.api_url is not None and all(service.state == "running" for service in self.services)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    run: Run
+    version: Version
+    refused: RefusedError | None = None
+    """Why policies refuse it, if they do."""
+
+
 @dataclass(frozen=True)
 class LocalStack:
     """Commands that change it hold the services' lock, so that two never work on one stack."""
 
     paths: Paths = field(default_factory=Paths.find)
 
+    @classmethod
+    def of(cls, stack: str) -> Self:
+        """The local deployment of a stack's settings: one that is made for AWS has a folder, and ports, of its own."""
+        paths = Paths.find()
+        if stack == STACK:
+            return cls(paths)
+        own = cls(dataclasses.replace(paths, local=paths.local / "stacks" / stack))
+        stack_file.read(paths.root, stack)
+        if not own._mark.exists():
+            own._mark.parent.mkdir(parents=True, exist_ok=True)
+            own._mark.write_text(stack)
+        return own
+
+    @functools.cached_property
+    def stack(self) -> str:
+        """Whose settings are deployed in this folder."""
+        with suppress(FileNotFoundError):
+            return self._mark.read_text()
+        return STACK
+
+    @functools.cached_property
+    def replaced_settings(self) -> tuple[Replaced, ...]:
+        """Settings of the stack that the emulator cannot take."""
+        return emulated_settings.replaced(self.paths.root, self.stack)
+
+    @property
+    def _changes(self) -> Mapping[str, object]:
+        return {one.key: one.here for one in self.replaced_settings}
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """What is deployed, or would be.
+
+        Raises:
+            HarnessError: settings are wrong; names all of them.
+        """
+        return stack_file.read(self.paths.root, self.stack, self._changes)
+
     @functools.cached_property
     def region(self) -> str:
-        return stack_file.read(self.paths.root, STACK).region
+        return self.settings.region
 
     @functools.cached_property
     def services(self) -> LocalServices:
-        return LocalServices(self.paths, self.region)
+        return LocalServices(self.paths, self.region, ports_from=0 if self.stack == STACK else OTHER_PORTS)
 
     @property
     def _standing(self) -> LocalServices:
         """The services to look at or to stop, which must be possible whatever the settings say."""
         return LocalServices(self.paths, region="")
+
+    @property
+    def _mark(self) -> Path:
+        return self.paths.local / "stack"
 
     # --- life
 
@@ -160,7 +226,7 @@ class LocalStack:
         # Before anything that takes time.
         stack_file.read(self.paths.root, stack)
         cli = toolchain.ensure_pulumi(self.paths, progress)
-        if stack != STACK:
+        if stack != self.stack:
             # Two at a time would get in each other's way.
             lock = self.paths.local / "previews" / f"{stack}.lock"
             with exclusive(lock, on_wait=lambda: progress.start(f"Preview {stack}")):
@@ -169,6 +235,23 @@ class LocalStack:
         endpoints = self.services.endpoints() if running else None
         with self.services.alone("harness preview"):
             return self._run(self._engine(cli, stack, endpoints), "preview", progress, refresh=running)
+
+    def compare(self, stack: str, against: str, progress: Progress) -> Compared:
+        """What the sources here change in a stack since another version of them (a commit, branch or tag).
+
+        Raises:
+            HarnessError: there is no such stack or version, or one of the two programs cannot make it.
+        """
+        stack_file.read(self.paths.root, stack)
+        cli = toolchain.ensure_pulumi(self.paths, progress)
+        lock = self.paths.local / "previews" / f"{stack}.lock"
+        with exclusive(lock, on_wait=lambda: progress.start(f"Preview {stack}")):
+            version = versions.assume(self.paths, cli, stack, against, progress)
+            engine = Engine(root=self.paths.root, state=version.state, stack=stack, cli=cli)
+            try:
+                return Compared(run=self._run(engine, "preview", progress, refresh=False), version=version)
+            except RefusedError as error:
+                return Compared(run=error.run, version=version, refused=error)
 
     # --- what stands
 
@@ -224,13 +307,29 @@ class LocalStack:
             outputs.usage_plan_ids,
         )
 
+    def canary_key(self) -> CanaryKey:
+        """What gives the stack's canary its partner's key."""
+        secret = Names.of(self.settings).secret(CANARY)
+        return CanaryKey(self.partners(), self.client("secretsmanager"), secret)
+
     def replay(self) -> Replay:
         """What starts failed work again on the stack."""
-        outputs, timings = self.outputs(), stack_file.read(self.paths.root, STACK).functions.timings
+        outputs, timings = self.outputs(), self.settings.functions.timings
         needed = replay.Outputs(
             tables=outputs.tables, queue_urls=outputs.queue_urls, state_machine_arn=outputs.state_machine_arn
         )
         return replay.of_stack(needed, timings, self.client)
+
+    def release(self, seconds: float = release_on_local_stack.SECONDS) -> Release | None:
+        """What moves calls to new versions, each step taking so long; None where the deployment does."""
+        outputs = self.outputs()
+        if outputs.releases is None:
+            return None
+        functions = self.client("lambda")
+        steps = release_on_local_stack.LocalSteps(
+            functions, self.client("cloudwatch"), release.Steps.of(outputs.releases.configuration), seconds=seconds
+        )
+        return release.Release(functions, outputs.functions, outputs.releases, steps)
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator's administrator; its type is boto3's to know."""
@@ -273,18 +372,19 @@ class LocalStack:
             return cli.result(), endpoints.result()
 
     def _archives(self, progress: Progress) -> None:
-        bundles = make_bundles(STACK, self.paths.root, progress)
+        bundles = make_bundles(self.stack, self.paths.root, progress, self._changes)
         import_check.check(bundles, self.paths.root, self.paths.local / "imported")
 
     def _deploy(self, cli: Path, endpoints: Endpoints, progress: Progress) -> Run:
-        return self._run(self._engine(cli, STACK, endpoints), "up", progress, refresh=True)
+        return self._run(self._engine(cli, self.stack, endpoints), "up", progress, refresh=True)
 
     def _engine(self, cli: Path, stack: str, endpoints: Endpoints | None) -> Engine:
         return Engine(
             root=self.paths.root,
-            state=self.paths.local / ("engine" if stack == STACK else "previews"),
+            state=self.paths.local / ("engine" if stack == self.stack else "previews"),
             stack=stack,
             cli=cli,
+            settings=self._changes if stack == self.stack else {},
             endpoint=endpoints.emulator if endpoints else None,
             api_url=endpoints.front if endpoints else None,
         )
@@ -325,13 +425,13 @@ def _answering() -> Iterator[None]:
         ) from error
 
 
-def make_bundles(stack: str, root: Path, progress: Progress) -> Bundles:
-    """The archives of ``stack``, from the cache where nothing changed.
+def make_bundles(stack: str, root: Path, progress: Progress, changes: Mapping[str, object] | None = None) -> Bundles:
+    """The archives of ``stack``, with ``changes`` to its settings, from the cache where nothing changed.
 
     Raises:
         HarnessError: something cannot be bundled, or is over a limit of Lambda.
     """
-    target = stack_file.read(root, stack).functions.target
+    target = stack_file.read(root, stack, changes).functions.target
     title = "Archives"
     progress.start(title)
     built: list[str] = []

@@ -70,7 +70,9 @@ class LocalServices:
 
     paths: Paths
     region: str
-    """Region of the ``local`` stack."""
+    """Region of the stack."""
+    ports_from: int = 0
+    """Added to the ports that they would like."""
 
     def alone(self, doing: str) -> AbstractContextManager[None]:
         """One run at a time; ``doing`` tells the next one what it has to wait for. Given back however the run ends."""
@@ -201,7 +203,7 @@ class LocalServices:
         return file.read_text()
 
     def _assign(self, progress: Progress, *, without: str | None) -> Mapping[str, int]:
-        preferred = {name: port for name, port in _PREFERRED.items() if name != without}
+        preferred = {name: port + self.ports_from for name, port in _PREFERRED.items() if name != without}
         running = [name for name in preferred if isinstance(self._processes.state(name), Running)]
         assigned = ports.assign(self._ports_file, preferred, keep=running)
         for name, port in assigned.moved.items():

@@ -1,55 +1,46 @@
-"""The program without the cloud: what an `up` would change, and the archives that it would ship."""
+"""The program without the cloud: the archives that an `up` would ship, and the documents made from the code."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from harness import console, contract_versions, generated
+from components.bundling import Bundles
+from harness import console, contract_versions, generated, sbom, stack_file
 from harness.console import Json
-from harness.local_stack import LocalStack, make_bundles
+from harness.local_stack import make_bundles
 from harness.paths import REPOSITORY
 
 Stack = Annotated[str, typer.Option("--stack", help="local, dev, staging or prod.")]
 
 
 def register(app: typer.Typer) -> None:
-    app.command("preview")(preview)
     app.command("bundle")(bundles)
     app.command("docs")(docs)
     app.command("contract")(contract)
 
 
-def preview(*, stack: Stack = "local", json: Json = False) -> None:
-    """What `up` would change, by the real engine with the policies on. No stack but local needs anything running."""
-    with console.progress(json=json) as progress:
-        run = LocalStack().preview(stack, progress)
-    if json:
-        console.print_json(
-            {
-                "stack": stack,
-                "changes": len(run.changes),
-                "summary": run.summary(),
-                "steps": run.changes,
-                "findings": run.findings,
-                "seconds": run.seconds,
-            }
-        )
-    else:
-        console.show_changes(run)
-
-
-def bundles(*, stack: Stack = "local", json: Json = False) -> None:
+def bundles(
+    *,
+    stack: Stack = "local",
+    sbom_folder: Annotated[
+        Path | None, typer.Option("--sbom", help="Write a bill of materials of each archive (CycloneDX) in here.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """The archives of a stack: layers and functions, reproducible, from the cache where nothing changed."""
     started = time.perf_counter()
     with console.progress(json=json) as progress:
         made = make_bundles(stack, REPOSITORY, progress)
     seconds = round(time.perf_counter() - started, 3)
+    bills = {} if sbom_folder is None else _bills(made, stack, sbom_folder)
     if json:
-        console.print_json({"stack": stack, "archives": made.archives, "seconds": seconds})
+        console.print_json({"stack": stack, "archives": made.archives, "bills": bills, "seconds": seconds})
         return
     console.table(
         f"Archives of {stack}, in {seconds:.2f} s",
@@ -67,6 +58,13 @@ def bundles(*, stack: Stack = "local", json: Json = False) -> None:
         ],
         right=("packed", "unpacked", "seconds"),
     )
+    if bills:
+        console.out.print(f"{len(bills)} bills of materials: {escape(str(sbom_folder))}", soft_wrap=True)
+
+
+def _bills(made: Bundles, stack: str, folder: Path) -> Mapping[str, Path]:
+    target = stack_file.read(REPOSITORY, stack).functions.target
+    return sbom.write(made, target, REPOSITORY / "requirements" / "lambda.txt", folder)
 
 
 def docs(*, json: Json = False) -> None:

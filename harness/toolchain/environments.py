@@ -33,11 +33,17 @@ def find_uv() -> Path:
     return Path(on_path)
 
 
-def ensure_environment(paths: Paths, lock: str, progress: Progress, *, title: str) -> Path:
-    """An environment with exactly what ``requirements/<lock>.txt`` locks; the folder, with ``bin/python`` in it."""
+def ensure_environment(
+    paths: Paths, lock: str, progress: Progress, *, title: str, python: str = sys.executable
+) -> Path:
+    """An environment with exactly what ``requirements/<lock>.txt`` locks; the folder, with ``bin/python`` in it.
+
+    It is made with ``python``, by default the running interpreter.
+    """
     locked = lock_file(paths, lock)
     # The interpreter is part of the key: packages with compiled parts fit one version only.
-    key = hashlib.sha256(f"{sys.version}\n{sys.base_prefix}\n".encode() + locked.read_bytes()).hexdigest()[:16]
+    interpreter = f"{sys.version}\n{sys.base_prefix}\n" if python == sys.executable else python
+    key = hashlib.sha256(interpreter.encode() + locked.read_bytes()).hexdigest()[:16]
 
     def make(folder: Path) -> None:
         uv = find_uv()
@@ -45,7 +51,7 @@ def ensure_environment(paths: Paths, lock: str, progress: Progress, *, title: st
         progress.start(title, total=sum("==" in line and not line.startswith((" ", "#")) for line in lines))
         # Relocatable: it is made under a temporary name.
         run(
-            [uv, "venv", "--quiet", "--relocatable", "--allow-existing", "--python", sys.executable, folder],
+            [uv, "venv", "--quiet", "--relocatable", "--allow-existing", "--python", python, folder],
             _ignore,
             mend="Check the Python installation named above.",
         )

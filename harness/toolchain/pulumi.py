@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.toolchain.commands import output_of
 from harness.toolchain.downloads import UnreachableError, fetch, fetch_text, verify
-from harness.toolchain.golang import build
+from harness.toolchain.golang import GoProgram, build
 from harness.toolchain.once import made_once
 from harness.toolchain.pins import parse, pinned
 
@@ -47,15 +47,15 @@ def ensure_pulumi(paths: Paths, progress: Progress) -> Path:
         try:
             _download(version, folder, progress)
         except UnreachableError:
-            build(
-                paths,
-                PACKAGE,
-                folder / "pulumi",
-                scratch=paths.cache / "pulumi" / f"{version}.build",
+            program = GoProgram(
+                name="the Pulumi CLI",
+                version=version,
+                module="pulumi_cli",
+                package=PACKAGE,
                 linker_flags=f"-s -w -X {_VERSION_VARIABLE}={version}",
-                progress=progress,
-                title=f"Build the Pulumi CLI {version}",
             )
+            scratch = paths.cache / "pulumi" / f"{version}.build"
+            build(paths, program, folder / "pulumi", scratch=scratch, progress=progress)
 
     return made_once(paths.cache / "pulumi" / version, make, progress) / "pulumi"
 

@@ -119,6 +119,17 @@ def test_a_project_file_that_is_wrong_is_named(engine: Engine, text: str, told: 
         engine.preview()
 
 
+def test_a_stack_whose_secrets_lie_in_an_account_is_previewed_without_it(engine: Engine) -> None:
+    """`pulumi stack init` with a key of AWS writes so into the stack's file (docs/deploying.md)."""
+    file = engine.root / "Pulumi.local.yaml"
+    provider = "secretsprovider: awskms://alias/support-pulumi?region=eu-central-1\nencryptedkey: QUFBQQ==\n"
+    file.write_text(provider + file.read_text())
+    (engine.root / "__main__.py").write_text("import pulumi\npulumi.export('secret', pulumi.Output.secret(42))\n")
+    for _ in ("as a new stack", "as one that is known"):
+        assert engine.preview().changes == ()
+    assert file.read_text().startswith(provider)
+
+
 def test_a_command_that_the_cli_does_not_know_is_an_error(tmp_path: Path, engine: Engine) -> None:
     command = EngineCommand(engine.cli, tmp_path)
     with pytest.raises(Exception, match="unknown command"):
