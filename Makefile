@@ -27,10 +27,15 @@ down: $(INSTALLED) ## Stop the local stack; its data stays under .local/
 	@$(HARNESS) down
 
 .PHONY: lint
-lint: $(INSTALLED) ## Check style and types
+lint: $(INSTALLED) ## Check style, types and the GitHub workflows
 	.venv/bin/ruff check $(SOURCES)
 	.venv/bin/ruff format --check $(SOURCES)
 	.venv/bin/mypy
+	@$(HARNESS) workflows
+
+.PHONY: audit
+audit: $(INSTALLED) ## Look up known vulnerabilities of the locked packages
+	@$(HARNESS) audit
 
 .PHONY: format
 format: $(INSTALLED) ## Put the sources into shape

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -46,3 +47,11 @@ def test_functions_get_the_packages_they_were_tested_with() -> None:
     there = dict(PIN.findall((REPOSITORY / "requirements" / "lambda.txt").read_text()))
 
     assert {name: version for name, version in there.items() if here.get(name) != version} == {}
+
+
+def test_the_pulumi_cli_asks_the_environment_what_is_in_it_and_changes_nothing_there() -> None:
+    """With uv it would write a lock file of its own and bring the environment to it (docs/decisions/0018)."""
+    project = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())
+    assert project["runtime"]["options"] == {"toolchain": "pip", "virtualenv": ".venv"}
+    assert "pip" in dict(PIN.findall((REPOSITORY / "requirements" / "dev.txt").read_text()))
+    assert not (REPOSITORY / "uv.lock").exists()
