@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 import msgspec
@@ -19,10 +19,16 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import automation as auto
 
+from components.names import CANARY, Names
 from harness import replay, stack_file, toolchain
+from harness.canary_key import CanaryKey
 from harness.engine import said
 from harness.engine_process import EngineCommand
 from harness.errors import HarnessError
+from harness.partners import PartnerAdministration
+from harness.release import Described, Release
+from harness.release_by_codedeploy import CodeDeploy
+from support.repositories.api_key_table import ApiKeyTable, SecretVault
 
 if TYPE_CHECKING:
     from components.settings import Settings
@@ -30,7 +36,29 @@ if TYPE_CHECKING:
     from harness.progress import Progress
     from harness.replay import Replay
 
+T = TypeVar("T", bound=msgspec.Struct)
+
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+
+
+class _Partners(msgspec.Struct, frozen=True, kw_only=True):
+    """The outputs that partners' administration needs."""
+
+    tables: dict[str, str]
+    """Thing -> physical name."""
+    usage_plan_ids: dict[str, str]
+    """Tier -> its usage plan."""
+    partner_key_arn: str
+    """KMS key under which partners' secrets are stored."""
+
+
+class _Releases(msgspec.Struct, frozen=True, kw_only=True):
+    """The outputs that a release needs."""
+
+    functions: dict[str, str]
+    """Function key -> physical name."""
+    releases: Described | None = None
+    """None where a deployment releases at once."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +98,45 @@ class DeployedStack:
 
     def replay(self) -> Replay:
         """What starts failed work again on this stack."""
+        return replay.of_stack(self._outputs_as(replay.Outputs), self.settings.functions.timings, self.client)
+
+    def partners(self) -> PartnerAdministration:
+        """The stack's ITSM partners."""
+        outputs = self._outputs_as(_Partners)
+        return PartnerAdministration(
+            ApiKeyTable(self.client("dynamodb"), outputs.tables["api-keys"]),
+            SecretVault(self.client("kms"), outputs.partner_key_arn),
+            self.client("apigateway"),
+            outputs.usage_plan_ids,
+        )
+
+    def canary_key(self) -> CanaryKey:
+        """What gives the stack's canary its partner's key."""
+        secret = Names.of(self.settings).secret(CANARY)
+        return CanaryKey(self.partners(), self.client("secretsmanager"), secret)
+
+    def release(self) -> Release | None:
+        """What moves calls to new versions; None where the deployment does."""
+        outputs = self._outputs_as(_Releases)
+        if outputs.releases is None:
+            return None
+        shifter = CodeDeploy(self.client("codedeploy"), outputs.releases.application)
+        return Release(self.client("lambda"), outputs.functions, outputs.releases, shifter)
+
+    # --- details
+
+    def _outputs_as(self, type_: type[T]) -> T:
+        """The outputs that ``type_`` names.
+
+        Raises:
+            HarnessError: they are not there, or are something else.
+        """
         try:
-            outputs = msgspec.convert(self.outputs, replay.Outputs)
+            return msgspec.convert(self.outputs, type_)
         except msgspec.ValidationError as error:
             raise HarnessError(
                 f"The outputs of stack {self.stack} are not this program's: {error}", "Deploy it by `pulumi up`."
             ) from error
-        return replay.of_stack(outputs, self.settings.functions.timings, self.client)
-
-    # --- details
 
     @property
     def _short(self) -> str:

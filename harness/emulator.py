@@ -20,7 +20,7 @@ RELAYS_VARIABLE = "HARNESS_RELAYS"
 """Environment variable of the emulator: service -> where its calls are passed on to, as JSON."""
 _SOURCES = tuple(
     LAUNCHER.with_name(f"{name}.py")
-    for name in ("emulator_launcher", "emulator_faults", "emulator_snapshots", "fault_rules")
+    for name in ("emulator_launcher", "emulator_faults", "emulator_snapshots", "emulator_uses", "fault_rules")
 )
 
 

@@ -20,12 +20,16 @@ Its event sources do what AWS's do:
 
 - streams: read anew after a restart, and again from the record that a function has reported as failed.
 
+Its functions are called as AWS's are:
+
+- weights: a call of an alias goes to one of the versions that share it, where the emulator knows the first one only.
+
 A function's start costs what it costs on AWS, where a layer is mounted, not unpacked:
 
 - layers: unpacked once and shared by all execution environments, with their byte code, not once for each of them.
 
-Beyond AWS, faults can be asked for (`emulator_faults`), and the state is kept while the emulator runs, not only when it
-stops (`emulator_snapshots`).
+Beyond AWS, faults can be asked for (`emulator_faults`), the state is kept while the emulator runs, not only when it
+stops (`emulator_snapshots`), and what each role does is noted (`emulator_uses`).
 
 The parity table says so. Written for the version that requirements/emulator.txt pins: an attribute that is no longer
 there stops the start, with its name.
@@ -39,6 +43,7 @@ import hashlib
 import hmac
 import json
 import os
+import random
 import sys
 import tempfile
 import threading
@@ -194,6 +199,38 @@ def deliver_what_a_stream_consumer_could_not_handle_again() -> None:
         return result
 
     lambda_svc._execute_function = executing  # noqa: SLF001
+
+
+def share_calls_by_weight() -> None:
+    """A call of an alias goes by chance to one of its versions, as its weights say (Lambda developer guide)."""
+    find, invoke = (
+        lambda_svc._effective_func_record_for_qualifier,  # noqa: SLF001
+        lambda_svc._invoke,  # noqa: SLF001
+    )
+
+    def drawn(function: Message | None, qualifier: str | None) -> str | None:
+        alias = ((function or {}).get("aliases") or {}).get(qualifier) or {}
+        chance = random.random()  # noqa: S311  # shares calls, keeps no secret
+        for version, weight in ((alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}).items():
+            chance -= weight
+            if chance < 0:
+                return str(version)
+        return qualifier
+
+    @functools.wraps(find)
+    def finding(function: Message | None, qualifier: str | None) -> Any:
+        return find(function, drawn(function, qualifier))
+
+    @functools.wraps(invoke)
+    async def invoking(
+        name: str, event: Any, headers: Message, path_qualifier: str | None = None, query_params: Any = None
+    ) -> Any:
+        asked = lambda_svc._qualifier_from_path_or_query(path_qualifier, query_params)  # noqa: SLF001
+        version = drawn(lambda_svc._functions.get(name), asked)  # noqa: SLF001
+        return await invoke(name, event, headers, version, query_params)
+
+    lambda_svc._effective_func_record_for_qualifier = finding  # noqa: SLF001
+    lambda_svc._invoke = invoking  # noqa: SLF001
 
 
 def share_unpacked_archives() -> None:
@@ -432,6 +469,7 @@ if __name__ == "__main__":
     tell_what_conditions_ask_for()
     read_streams_anew_after_a_restart()
     deliver_what_a_stream_consumer_could_not_handle_again()
+    share_calls_by_weight()
     share_unpacked_archives()
     take_usage_keys_from_the_authorizer()
     answer_for_failed_functions()
@@ -440,10 +478,11 @@ if __name__ == "__main__":
     let_the_front_finish(secret)
     # Behind everything else on the path, which functions do not inherit.
     sys.path.append(str(Path(__file__).resolve().parent.parent))
-    from harness import emulator_faults, emulator_snapshots
+    from harness import emulator_faults, emulator_snapshots, emulator_uses
 
     snapshots = emulator_snapshots.install()
     faults = emulator_faults.install(secret, json.loads(os.environ.pop(RELAYS)))
     faults.doors["POST", "snapshot"] = lambda _, __: snapshots.take()
     faults.doors["GET", "snapshot"] = lambda _, __: snapshots.figures()
+    emulator_uses.install(faults)
     ministack.main()

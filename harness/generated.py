@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
+import functools
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness import client_types, contract_changes, error_classes, parity, published_contract, settings_table
+from harness import (
+    client_types,
+    contract_changes,
+    error_classes,
+    parity,
+    published_contract,
+    settings_table,
+    specification_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+
+def _architecture() -> str:
+    from harness import diagram  # noqa: PLC0415  # imports the SDK, which takes seconds
+
+    return diagram.pages()
+
+
+def _picture(stack: str) -> str:
+    from harness import diagram  # noqa: PLC0415  # as above
+
+    return diagram.document(stack)
+
+
 DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
     {
+        "docs/architecture.md": _architecture,
+        **{
+            f"docs/architecture.{stack}.svg": functools.partial(_picture, stack)
+            for stack in ("local", "dev", "staging", "prod")
+        },
         "docs/errors.md": error_classes.document,
         "docs/parity.md": parity.document,
         "docs/settings.md": settings_table.document,
+        specification_table.PATH: specification_table.document,
         published_contract.PATH: published_contract.document,
         client_types.PATH: client_types.document,
     }

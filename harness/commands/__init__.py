@@ -4,12 +4,48 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.commands import faults, load, measure, partner, program, proof, replay, stack, use
+from harness.commands import (
+    checks,
+    connectivity,
+    cost,
+    faults,
+    load,
+    measure,
+    partner,
+    preview,
+    privileges,
+    program,
+    proof,
+    rebuild,
+    release,
+    replay,
+    stack,
+    tune,
+    use,
+)
 
 if TYPE_CHECKING:
     import typer
 
 
 def register(app: typer.Typer) -> None:
-    for module in (stack, program, use, partner, measure, faults, load, replay, proof):
+    for module in (
+        stack,
+        preview,
+        program,
+        release,
+        use,
+        partner,
+        measure,
+        faults,
+        load,
+        replay,
+        rebuild,
+        connectivity,
+        privileges,
+        cost,
+        tune,
+        proof,
+        checks,
+    ):
         module.register(app)

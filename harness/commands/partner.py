@@ -1,25 +1,37 @@
-"""ITSM partners of the local stack: their keys, secrets and tiers. A secret is printed once and kept nowhere."""
+"""ITSM partners of a stack: their keys, secrets and tiers. A secret is printed once and kept nowhere."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from harness import console, partners
+from harness import canary_key, console, partners
 from harness.console import Json
-from harness.local_stack import LocalStack
+from harness.deployed_stack import DeployedStack
+from harness.local_stack import STACK, LocalStack
+from harness.partners import PartnerAdministration
+from harness.paths import Paths
 from support.partners import AUTHORIZER_CACHE_SECONDS, MAX_SKEW_SECONDS, Tier
 
-partner = typer.Typer(help="ITSM partners: who may call the routes below /itsm.", no_args_is_help=True)
+partner = typer.Typer(
+    help="ITSM partners: who may call the routes below /itsm. For a deployed stack, log in to its Pulumi state and to "
+    "its AWS account first.",
+    no_args_is_help=True,
+)
 
 SECRET_VARIABLE = "SUPPORT_PARTNER_SECRET"  # noqa: S105 - a variable's name
 ONCE = "This is the only time that the secret is shown. If it gets lost, rotate it."
 
+Stack = Annotated[
+    str, typer.Option("--stack", help="local, or a deployed one: dev, staging, prod, organisation/project/stack.")
+]
 ApiKey = Annotated[str, typer.Argument(metavar="KEY", help="The partner's key, `esk_…`.")]
 
 
@@ -33,10 +45,12 @@ def add(
     customer: Annotated[str, typer.Option(help="The customer whose tickets it may open and see, `C1042`.")],
     name: Annotated[str, typer.Option(help="What people call it, 1 to 100 characters.")],
     tier: Annotated[Tier, typer.Option(help="Which usage plan limits its calls.")] = "standard",
+    stack: Stack = STACK,
     json: Json = False,
 ) -> None:
     """Make a partner, and print its key and its secret, once."""
-    added = LocalStack().partners().add(customer, name, tier)
+    with _partners(stack, json=json) as administration:
+        added = administration.add(customer, name, tier)
     if json:
         console.print_json(added)
         return
@@ -55,10 +69,12 @@ def rotate(
             help="Hours for which the secret before stays good; 0 if it has leaked.",
         ),
     ] = partners.GRACE // timedelta(hours=1),
+    stack: Stack = STACK,
     json: Json = False,
 ) -> None:
     """Give a partner a new secret, and print it, once. Two are good at a time, at most."""
-    rotated = LocalStack().partners().rotate(api_key, timedelta(hours=grace))
+    with _partners(stack, json=json) as administration:
+        rotated = administration.rotate(api_key, timedelta(hours=grace))
     if json:
         console.print_json(rotated)
         return
@@ -72,17 +88,42 @@ def rotate(
 
 
 @partner.command("disable")
-def disable(api_key: ApiKey, *, json: Json = False) -> None:
+def disable(api_key: ApiKey, *, stack: Stack = STACK, json: Json = False) -> None:
     """Refuse a partner's key."""
-    LocalStack().partners().disable(api_key)
+    with _partners(stack, json=json) as administration:
+        administration.disable(api_key)
     _show_state(api_key, disabled=True, json=json)
 
 
 @partner.command("enable")
-def enable(api_key: ApiKey, *, json: Json = False) -> None:
+def enable(api_key: ApiKey, *, stack: Stack = STACK, json: Json = False) -> None:
     """Take a disabled key again, with the secrets it had."""
-    LocalStack().partners().enable(api_key)
+    with _partners(stack, json=json) as administration:
+        administration.enable(api_key)
     _show_state(api_key, disabled=False, json=json)
+
+
+@partner.command("canary")
+def canary(
+    *,
+    customer: Annotated[str, typer.Option(help="The customer that the canary's tickets are of.")] = canary_key.CUSTOMER,
+    stack: Stack = STACK,
+    json: Json = False,
+) -> None:
+    """Make the canary's partner, or give it a new secret, and put that where the canary reads it. It is shown nowhere.
+
+    For a stack whose settings have `observability.canary`. Run it again to rotate.
+    """
+    with console.progress(json=json) as progress:
+        if stack == STACK:
+            provided = LocalStack().canary_key().provide(customer)
+        else:
+            provided = DeployedStack(Paths.find(), stack, progress).canary_key().provide(customer)
+    if json:
+        console.print_json(provided)
+        return
+    done = "has a new secret" if provided.rotated else "is made"
+    console.out.print(f"{provided.api_key}, for customer {provided.customer_id}, {done}; the canary uses it next time.")
 
 
 @partner.command("sign")
@@ -100,9 +141,10 @@ def sign(api_key: ApiKey, *, json: Json = False) -> None:
 
 
 @partner.command("list")
-def show(*, json: Json = False) -> None:
+def show(*, stack: Stack = STACK, json: Json = False) -> None:
     """Every partner, oldest first; no secrets."""
-    found = LocalStack().partners().list()
+    with _partners(stack, json=json) as administration:
+        found = administration.list()
     if json:
         console.print_json({"partners": found})
         return
@@ -118,6 +160,15 @@ def show(*, json: Json = False) -> None:
         for each in found
     ]
     console.table(f"{len(rows)} partners", ("key", "customer", "name", "tier", "state", "since"), rows)
+
+
+@contextmanager
+def _partners(stack: str, *, json: bool) -> Iterator[PartnerAdministration]:
+    if stack == STACK:
+        yield LocalStack().partners()
+        return
+    with console.progress(json=json) as progress:
+        yield DeployedStack(Paths.find(), stack, progress).partners()
 
 
 def _secret() -> str:

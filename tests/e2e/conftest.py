@@ -36,6 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/e2e" in item.path.as_posix():
             item.add_marker(pytest.mark.e2e)
+    # What roles have done can be told when everything else was run.
+    items.sort(key=lambda item: item.path.as_posix().endswith("tests/e2e/test_privileges.py"))
 
 
 # --- the stack and its callers

@@ -9,6 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 from energy_support_client import types
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 E_MAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
 
 
+@pytest.mark.spec("code.logger")
 def test_no_log_and_no_history_holds_what_a_customer_said(
     stack: LocalStack,
     customer: Caller,

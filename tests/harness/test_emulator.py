@@ -6,6 +6,7 @@ import io
 import json
 import time
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -378,6 +379,22 @@ def test_functions_find_the_local_services_and_none_of_the_developers_credential
     assert seen["no_byte_code"] is False
 
 
+def test_calls_of_an_alias_are_shared_by_its_weights(world: World) -> None:
+    functions = world.client("lambda")
+    functions.update_function_configuration(FunctionName="worker", Description="another version")
+    newer = functions.publish_version(FunctionName="worker")["Version"]
+    older = functions.get_alias(FunctionName="worker", Name="live")["FunctionVersion"]
+
+    def called(weights: dict[str, float]) -> set[str]:
+        routing = {"AdditionalVersionWeights": weights}
+        functions.update_alias(FunctionName="worker", Name="live", FunctionVersion=older, RoutingConfig=routing)
+        answers = (functions.invoke(FunctionName="worker", Qualifier="live", Payload=b"{}") for _ in range(30))
+        return {answer["ExecutedVersion"] for answer in answers}
+
+    assert called({newer: 0.5}) == {older, newer}
+    assert called({}) == {older}
+
+
 def test_a_role_without_the_permission_is_denied(world: World) -> None:
     for role, allowed in (("function", True), ("powerless", False)):
         session = world.client("sts").assume_role(RoleArn=world.made[role], RoleSessionName="test")["Credentials"]
@@ -394,6 +411,29 @@ def test_a_role_without_the_permission_is_denied(world: World) -> None:
         else:
             with pytest.raises(ClientError, match="AccessDenied"):
                 sqs.receive_message(QueueUrl=world.made["ingest"])
+
+
+def test_what_roles_were_allowed_is_noted_and_outlives_a_restart(world: World) -> None:
+    for role in ("function", "powerless"):
+        session = world.client("sts").assume_role(RoleArn=world.made[role], RoleSessionName="noted")["Credentials"]
+        sqs = world.client(
+            "sqs",
+            aws_access_key_id=session["AccessKeyId"],
+            aws_secret_access_key=session["SecretAccessKey"],
+            aws_session_token=session["SessionToken"],
+        )
+        with suppress(ClientError):
+            sqs.receive_message(QueueUrl=world.made["ingest"])
+
+    def noted() -> set[tuple[str, str, str]]:
+        url, key = f"{world.url}/_harness/uses", {"x-harness-front": "nobody has it"}
+        uses = httpx.get(url, headers=key, trust_env=False).raise_for_status().json()["uses"]
+        return {(use["role"], use["action"], use["resource"]) for use in uses if use["session"] == "noted"}
+
+    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{world.made['ingest'].rpartition('/')[2]}"
+    assert noted() == {("function", "sqs:ReceiveMessage", queue)}
+    world.restart()
+    assert noted() == {("function", "sqs:ReceiveMessage", queue)}
 
 
 def test_it_listens_on_loopback_only_and_on_one_port(world: World) -> None:

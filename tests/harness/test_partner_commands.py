@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
+from harness.canary_key import Provided
 from harness.errors import HarnessError
 from harness.local_stack import LocalStack
 from harness.partners import Added, Listed, PartnerAdministration, Rotated
@@ -272,3 +273,20 @@ def test_what_the_administration_refuses_is_told(call: Call, monkeypatch: pytest
     monkeypatch.setattr(LocalStack, "partners", lambda _: PartnerAdministration)
     monkeypatch.setattr(PartnerAdministration, "disable", refused)
     assert "There is no partner esk_nobody." in fault(call("partner", "disable", "esk_nobody"))
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_the_canarys_secret_is_shown_nowhere(call: Call, monkeypatch: pytest.MonkeyPatch, rotated: bool) -> None:  # noqa: FBT001 - a case
+    @dataclass
+    class Key:
+        def provide(self, customer_id: str) -> Provided:
+            return Provided(api_key=KEY, customer_id=customer_id, rotated=rotated)
+
+    monkeypatch.setattr(LocalStack, "canary_key", lambda _: Key())
+    done = call("partner", "canary")
+    assert (done.code, done.err) == (0, "")
+    assert KEY in done.out
+    assert "C0" in done.out
+    assert ("new secret" in done.out) is rotated
+    done = call("partner", "canary", "--customer", "C7", "--json")
+    assert json.loads(done.out) == {"api_key": KEY, "customer_id": "C7", "rotated": rotated}
