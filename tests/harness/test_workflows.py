@@ -209,6 +209,8 @@ def test_the_role_that_deploys_is_had_in_the_environment_that_asks_for_approval_
 HARNESS = """#!/bin/sh
 [ "$3" = staging ] && { echo "half a review"; exit 1; }
 echo "## $3 against $5"
+shift 5
+echo "allowed: $*"
 """
 
 
@@ -228,4 +230,19 @@ def test_a_stack_that_fails_does_not_hide_the_others(tmp_path: Path) -> None:
     ]
     assert "> **staging** does not pass" in review
     assert "half a review" in review
+    assert "--allow-replace" not in review
     assert {path.name for path in tmp_path.iterdir()} == {".venv", "review.md"}
+
+
+def test_a_label_allows_a_replacement_by_name(tmp_path: Path) -> None:
+    tool = tmp_path / ".venv" / "bin" / "harness"
+    tool.parent.mkdir(parents=True)
+    tool.write_text(HARNESS)
+    tool.chmod(0o755)
+    script = REPOSITORY / ".github" / "preview_all.sh"
+    labels = "bug allow-replace:search allow-replace: allow-replace:tickets"
+    subprocess.run(
+        ["sh", script, "abc", "review.md"], cwd=tmp_path, check=False, capture_output=True, env={"LABELS": labels}
+    )
+    told = [line for line in (tmp_path / "review.md").read_text().splitlines() if line.startswith("allowed")]
+    assert told == ["allowed: --allow-replace search --allow-replace tickets --markdown"] * 3
