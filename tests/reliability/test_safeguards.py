@@ -67,6 +67,18 @@ def test_a_dead_letter_of_an_earlier_attempt_does_not_fail_a_later_one(world: Wo
     assert world.failed() == [f"{ticket_id}-1"]
 
 
+def test_a_dead_letter_of_work_that_its_twin_has_done_does_not_fail_the_ticket(world: World) -> None:
+    """The twin's answer was taken; the workflow has not written the outcome yet."""
+    world.post("key")
+    body = world.queues.messages("tickets")[0].body
+    world.deliver()
+    world.queues.send_message(QueueUrl=f"https://sqs/{PREFIX}-tickets-dlq", MessageBody=body)
+    world.deliver("tickets-dlq")
+    world.workflows.run()
+    assert world.outcomes() == ["READY"]
+    assert len(world.failed()) == 1
+
+
 def test_a_message_whose_copy_could_not_be_made_is_not_lost(world: World) -> None:
     world.calls.plan(BY_NAME["denied 1 h"], lambda call, _: call.operation == "bedrock-runtime.write()")
     world.calls.plan(BY_NAME["failing"], lambda call, _: call.operation == "sqs.SendMessage(tickets-dlq)")
