@@ -19,37 +19,22 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import automation as auto
 
-from components.names import CANARY, Names
-from harness import replay, stack_file, toolchain
-from harness.canary_key import CanaryKey
+from harness import stack_file, toolchain
 from harness.engine import said
 from harness.engine_process import EngineCommand
 from harness.errors import HarnessError
-from harness.partners import PartnerAdministration
+from harness.operated_stack import OperatedStack
 from harness.release import Described, Release
 from harness.release_by_codedeploy import CodeDeploy
-from support.repositories.api_key_table import ApiKeyTable, SecretVault
 
 if TYPE_CHECKING:
     from components.settings import Settings
     from harness.paths import Paths
     from harness.progress import Progress
-    from harness.replay import Replay
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
-
-
-class _Partners(msgspec.Struct, frozen=True, kw_only=True):
-    """The outputs that partners' administration needs."""
-
-    tables: dict[str, str]
-    """Thing -> physical name."""
-    usage_plan_ids: dict[str, str]
-    """Tier -> its usage plan."""
-    partner_key_arn: str
-    """KMS key under which partners' secrets are stored."""
 
 
 class _Releases(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +47,7 @@ class _Releases(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class DeployedStack:
+class DeployedStack(OperatedStack):
     """``stack`` as Pulumi names it: ``prod``, or with its organisation ``acme/energy-support/prod``."""
 
     paths: Paths
@@ -92,51 +77,27 @@ class DeployedStack:
         self.progress.finish(step, f"{len(found)} read")
         return found
 
-    def client(self, service: str) -> Any:
-        """A boto3 client with the operator's credentials; its type is boto3's to know."""
-        return self._session.client(service, config=_CONFIG)  # type: ignore[call-overload]  # any name
-
-    def replay(self) -> Replay:
-        """What starts failed work again on this stack."""
-        return replay.of_stack(self._outputs_as(replay.Outputs), self.settings.functions.timings, self.client)
-
-    def partners(self) -> PartnerAdministration:
-        """The stack's ITSM partners."""
-        outputs = self._outputs_as(_Partners)
-        return PartnerAdministration(
-            ApiKeyTable(self.client("dynamodb"), outputs.tables["api-keys"]),
-            SecretVault(self.client("kms"), outputs.partner_key_arn),
-            self.client("apigateway"),
-            outputs.usage_plan_ids,
-        )
-
-    def canary_key(self) -> CanaryKey:
-        """What gives the stack's canary its partner's key."""
-        secret = Names.of(self.settings).secret(CANARY)
-        return CanaryKey(self.partners(), self.client("secretsmanager"), secret)
-
-    def release(self) -> Release | None:
-        """What moves calls to new versions; None where the deployment does."""
-        outputs = self._outputs_as(_Releases)
-        if outputs.releases is None:
-            return None
-        shifter = CodeDeploy(self.client("codedeploy"), outputs.releases.application)
-        return Release(self.client("lambda"), outputs.functions, outputs.releases, shifter)
-
-    # --- details
-
-    def _outputs_as(self, type_: type[T]) -> T:
-        """The outputs that ``type_`` names.
-
-        Raises:
-            HarnessError: they are not there, or are something else.
-        """
+    def outputs_as(self, type_: type[T]) -> T:
         try:
             return msgspec.convert(self.outputs, type_)
         except msgspec.ValidationError as error:
             raise HarnessError(
                 f"The outputs of stack {self.stack} are not this program's: {error}", "Deploy it by `pulumi up`."
             ) from error
+
+    def client(self, service: str) -> Any:
+        """With the operator's credentials."""
+        return self._session.client(service, config=_CONFIG)  # type: ignore[call-overload]  # any name
+
+    def release(self) -> Release | None:
+        """What moves calls to new versions; None where the deployment does."""
+        outputs = self.outputs_as(_Releases)
+        if outputs.releases is None:
+            return None
+        shifter = CodeDeploy(self.client("codedeploy"), outputs.releases.application)
+        return Release(self.client("lambda"), outputs.functions, outputs.releases, shifter)
+
+    # --- details
 
     @property
     def _short(self) -> str:

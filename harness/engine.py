@@ -284,14 +284,11 @@ class Engine:
 
     def _workspace(self) -> Path:
         """A copy of the project and stack files: the engine may write to them, and must not write to yours."""
-        source = self.root / f"Pulumi.{self.stack}.yaml"
-        if not source.exists():
-            known = ", ".join(sorted(p.name.split(".")[1] for p in self.root.glob("Pulumi.*.yaml")))
-            raise HarnessError(f"There is no stack {self.stack!r}: {source.name} is missing.", f"Stacks are: {known}.")
+        settings = stack_file.changed(self.root, self.stack, self.settings)
         work_dir = self.state / "workspaces" / self.stack
         work_dir.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.root / "Pulumi.yaml", work_dir / "Pulumi.yaml")
-        (work_dir / source.name).write_text(stack_file.changed(source, self.settings))
+        (work_dir / f"Pulumi.{self.stack}.yaml").write_text(settings)
         return work_dir
 
 

@@ -16,7 +16,9 @@ from harness import (
     published_contract,
     settings_table,
     specification_table,
+    stack_file,
 )
+from harness.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +42,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
         "docs/architecture.md": _architecture,
         **{
             f"docs/architecture.{stack}.svg": functools.partial(_picture, stack)
-            for stack in ("local", "dev", "staging", "prod")
+            for stack in stack_file.in_order(REPOSITORY)
         },
         "docs/errors.md": error_classes.document,
         "docs/parity.md": parity.document,

@@ -54,4 +54,4 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)
     except FileNotFoundError as error:
-        raise HarnessError("There is no git, which knows what was published.", "Install git.") from error
+        raise HarnessError("There is no git, which knows the versions of this clone.", "Install git.") from error

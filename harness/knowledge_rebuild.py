@@ -16,6 +16,7 @@ from urllib.parse import quote_plus
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
+from components.names import ALIAS
 from harness.errors import HarnessError
 from support.dead_letters import KB_INGEST
 from support.documents import PREFIX, is_document
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 SETUP: Final = "search_bootstrap"
 """The function that makes the domain ready."""
-ALIAS: Final = "live"
 AT_ONCE: Final = 10
 """Messages of one call (SQS API, SendMessageBatch)."""
 STEP: Final = "Documents to index"

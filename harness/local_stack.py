@@ -8,14 +8,13 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import httpx
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.bundling import BundleError, bundle
-from components.names import CANARY, Names
 from energy_support_client import Client, EnergySupportError, RetryPolicy, StaticToken
 from harness import (
     aws,
@@ -27,23 +26,20 @@ from harness import (
     refusals,
     release,
     release_on_local_stack,
-    replay,
     stack_file,
     toolchain,
 )
-from harness.canary_key import CanaryKey
 from harness.engine import Engine, RefusedError, Run
 from harness.errors import HarnessError
 from harness.knowledge_loader import KnowledgeLoader, Loaded
 from harness.locks import exclusive
-from harness.partners import PartnerAdministration
+from harness.operated_stack import OperatedStack
 from harness.paths import Paths
 from harness.review import versions
 from harness.search_modes import SearchModes
 from harness.services import Endpoints, LocalServices, ServiceStatus
 from harness.sign_in import Group, SignIn
 from support.embedding import Embedder
-from support.repositories.api_key_table import ApiKeyTable, SecretVault
 from support.search_client import opensearch
 
 if TYPE_CHECKING:
@@ -56,8 +52,9 @@ if TYPE_CHECKING:
     from harness.engine import Step
     from harness.progress import Progress
     from harness.release import Release
-    from harness.replay import Replay
     from harness.review.versions import Version
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 STACK: Final = emulated_settings.LOCAL
 OTHER_PORTS: Final = 10_000
@@ -124,7 +121,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class LocalStack:
+class LocalStack(OperatedStack):
     """Commands that change it hold the services' lock, so that two never work on one stack."""
 
     paths: Paths = field(default_factory=Paths.find)
@@ -266,6 +263,9 @@ class LocalStack:
         except (FileNotFoundError, msgspec.MsgspecError) as error:
             raise HarnessError("Nothing is deployed here.", "Run `make local` or `harness up` first.") from error
 
+    def outputs_as(self, type_: type[T]) -> T:
+        return msgspec.convert(self.outputs(), type_, from_attributes=True)
+
     def id_token(self, group: Group, customer_id: str | None = None) -> str:
         """A token of a new user of that group; a customer acts for ``customer_id``, an operator for nobody."""
         outputs = self.outputs()
@@ -297,29 +297,6 @@ class LocalStack:
         with self.signed_in("operator") as client:
             yield client
 
-    def partners(self) -> PartnerAdministration:
-        """The stack's ITSM partners."""
-        outputs = self.outputs()
-        return PartnerAdministration(
-            ApiKeyTable(self.client("dynamodb"), outputs.tables["api-keys"]),
-            SecretVault(self.client("kms"), outputs.partner_key_arn),
-            self.client("apigateway"),
-            outputs.usage_plan_ids,
-        )
-
-    def canary_key(self) -> CanaryKey:
-        """What gives the stack's canary its partner's key."""
-        secret = Names.of(self.settings).secret(CANARY)
-        return CanaryKey(self.partners(), self.client("secretsmanager"), secret)
-
-    def replay(self) -> Replay:
-        """What starts failed work again on the stack."""
-        outputs, timings = self.outputs(), self.settings.functions.timings
-        needed = replay.Outputs(
-            tables=outputs.tables, queue_urls=outputs.queue_urls, state_machine_arn=outputs.state_machine_arn
-        )
-        return replay.of_stack(needed, timings, self.client)
-
     def release(self, seconds: float = release_on_local_stack.SECONDS) -> Release | None:
         """What moves calls to new versions, each step taking so long; None where the deployment does."""
         outputs = self.outputs()
@@ -332,7 +309,7 @@ class LocalStack:
         return release.Release(functions, outputs.functions, outputs.releases, steps)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the emulator's administrator; its type is boto3's to know."""
+        """Of the emulator's administrator."""
         return self._client(service, self.services.endpoints().emulator)
 
     def search_modes(self) -> SearchModes:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
-ORDER: Final = ("local", "dev", "staging", "prod")
-"""From the smallest stack to the one that matters most; others follow by name."""
 AS_DEFAULT: Final = ""
 """A stack that leaves a setting alone."""
 
@@ -29,7 +27,7 @@ def document() -> str:
 
 
 def _lines() -> Iterator[str]:
-    names = sorted(stack_file.names(REPOSITORY), key=lambda name: (ORDER.index(name) if name in ORDER else 9, name))
+    names = stack_file.in_order(REPOSITORY)
     stacks = {name: stack_file.read(REPOSITORY, name) for name in names}
     yield "# Settings"
     yield ""

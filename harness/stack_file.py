@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -15,10 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+ORDER: Final = ("local", "dev", "staging", "prod")
+"""From the smallest stack to the one that matters most; others follow by name."""
+
 
 def names(root: Path) -> tuple[str, ...]:
-    """The stacks that have a file."""
+    """The stacks that have a file, by name."""
     return tuple(sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml")))
+
+
+def in_order(root: Path) -> tuple[str, ...]:
+    """The same, in ``ORDER``."""
+    return tuple(sorted(names(root), key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)))
 
 
 def read(root: Path, stack: str, changes: Mapping[str, object] | None = None) -> settings.Settings:
@@ -42,13 +50,16 @@ def config(root: Path, stack: str) -> dict[str, str]:
     return _configuration(_document(root, stack))
 
 
-def changed(file: Path, changes: Mapping[str, object]) -> str:
-    """A stack file's text with other settings: ``functions.runtime`` -> a value.
+def changed(root: Path, stack: str, changes: Mapping[str, object]) -> str:
+    """The text of a stack's file with other settings: ``functions.runtime`` -> a value.
 
     Of its settings alone: what protects the secrets of a deployed stack's state (``secretsprovider``, a key in an AWS
     account) is of no use to a stack on this machine.
+
+    Raises:
+        HarnessError: there is no such stack, or its file has no settings.
     """
-    document = _changed(yaml.safe_load(file.read_bytes()), changes)
+    document = _changed(_document(root, stack), changes)
     return yaml.safe_dump({"config": document["config"]}, sort_keys=False)
 
 

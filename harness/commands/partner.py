@@ -13,11 +13,10 @@ import typer
 from rich.markup import escape
 
 from harness import canary_key, console, partners
+from harness.commands.stacks import Stack, operated
 from harness.console import Json
-from harness.deployed_stack import DeployedStack
-from harness.local_stack import STACK, LocalStack
+from harness.local_stack import STACK
 from harness.partners import PartnerAdministration
-from harness.paths import Paths
 from support.partners import AUTHORIZER_CACHE_SECONDS, MAX_SKEW_SECONDS, Tier
 
 partner = typer.Typer(
@@ -29,9 +28,6 @@ partner = typer.Typer(
 SECRET_VARIABLE = "SUPPORT_PARTNER_SECRET"  # noqa: S105 - a variable's name
 ONCE = "This is the only time that the secret is shown. If it gets lost, rotate it."
 
-Stack = Annotated[
-    str, typer.Option("--stack", help="local, or a deployed one: dev, staging, prod, organisation/project/stack.")
-]
 ApiKey = Annotated[str, typer.Argument(metavar="KEY", help="The partner's key, `esk_…`.")]
 
 
@@ -115,10 +111,7 @@ def canary(
     For a stack whose settings have `observability.canary`. Run it again to rotate.
     """
     with console.progress(json=json) as progress:
-        if stack == STACK:
-            provided = LocalStack().canary_key().provide(customer)
-        else:
-            provided = DeployedStack(Paths.find(), stack, progress).canary_key().provide(customer)
+        provided = operated(stack, progress).canary_key().provide(customer)
     if json:
         console.print_json(provided)
         return
@@ -164,11 +157,8 @@ def show(*, stack: Stack = STACK, json: Json = False) -> None:
 
 @contextmanager
 def _partners(stack: str, *, json: bool) -> Iterator[PartnerAdministration]:
-    if stack == STACK:
-        yield LocalStack().partners()
-        return
     with console.progress(json=json) as progress:
-        yield DeployedStack(Paths.find(), stack, progress).partners()
+        yield operated(stack, progress).partners()
 
 
 def _secret() -> str:

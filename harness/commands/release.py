@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from harness import console
+from harness.commands.stacks import Stack
 from harness.console import Json
 from harness.deployed_stack import DeployedStack
 from harness.local_stack import STACK, LocalStack
@@ -31,9 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def release(
     *,
-    stack: Annotated[
-        str, typer.Option("--stack", help="local, or a deployed one: dev, staging, prod, organisation/project/stack.")
-    ] = STACK,
+    stack: Stack = STACK,
     local: Annotated[
         bool, typer.Option("--local", help="With --stack: what `harness up --stack … --local` has on this machine.")
     ] = False,

@@ -9,19 +9,17 @@ import typer
 from rich.markup import escape
 
 from harness import console
+from harness.commands.stacks import Stack, operated
 from harness.console import Json
-from harness.deployed_stack import DeployedStack
 from harness.errors import HarnessError
-from harness.local_stack import STACK, LocalStack
-from harness.paths import Paths
-from harness.replay import Replay, Replayed, Result
+from harness.local_stack import STACK
+from harness.replay import Replayed, Result
 from support.contract import FAILURES
 from support.failures import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.progress import Progress
 
 replay = typer.Typer(
     help="Start failed work again, from the failures table. For a deployed stack, log in to its Pulumi state and to "
@@ -29,9 +27,6 @@ replay = typer.Typer(
     no_args_is_help=True,
 )
 
-Stack = Annotated[
-    str, typer.Option("--stack", help="local, or a deployed one: dev, staging, prod, organisation/project/stack.")
-]
 Code = Annotated[str | None, typer.Option("--code", help=f"Only those of this code: {', '.join(FAILURES)}.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")]
 FailureId = Annotated[str, typer.Argument(metavar="FAILURE", help="A failure's id, as `harness replay list` has it.")]
@@ -62,7 +57,7 @@ def show_all(
 ) -> None:
     """What failed for good in the last 14 days and was not replayed, oldest first."""
     with console.progress(json=json) as progress:
-        found = _replay(stack, progress).list(reason=reason, code=_known(code), replayed=replayed)
+        found = operated(stack, progress).replay().list(reason=reason, code=_known(code), replayed=replayed)
     if json:
         console.print_json({"stack": stack, "failures": found})
         return
@@ -86,7 +81,7 @@ def show_all(
 def show(failure_id: FailureId, *, stack: Stack = STACK, json: Json = False) -> None:
     """One failure with its message, and its ticket as it stands now."""
     with console.progress(json=json) as progress:
-        failure, ticket = _replay(stack, progress).show(failure_id)
+        failure, ticket = operated(stack, progress).replay().show(failure_id)
     state = {"status": ticket.status, "attempt": ticket.attempt, "code": ticket.failure_code} if ticket else None
     if json:
         console.print_json({"stack": stack, "failure": failure, "ticket": state})
@@ -115,7 +110,7 @@ def one(
     if (failure_id is None) == (ticket is None):
         raise HarnessError("One thing is replayed at a time.", "Give either a failure's id or --ticket.")
     with console.progress(json=json) as progress:
-        work = _replay(stack, progress)
+        work = operated(stack, progress).replay()
         if ticket is not None:
             done = work.ticket(ticket, dry_run=dry_run)
         else:
@@ -134,17 +129,13 @@ def of_reason(
 ) -> None:
     """Replay every failure of a reason that was not replayed yet, oldest first. Exit code 1 if any cannot be."""
     with console.progress(json=json) as progress:
-        work = _replay(stack, progress)
+        work = operated(stack, progress).replay()
         failures = work.list(reason=reason, code=_known(code))
         step = "Replay"
         progress.start(step, total=len(failures))
         done = work.every(failures, dry_run=dry_run, on_done=lambda _: progress.advance(step))
         progress.finish(step, f"{len(done)} failures")
     _tell(done, stack, dry_run=dry_run, json=json)
-
-
-def _replay(stack: str, progress: Progress) -> Replay:
-    return LocalStack().replay() if stack == STACK else DeployedStack(Paths.find(), stack, progress).replay()
 
 
 def _known(code: str | None) -> str | None:

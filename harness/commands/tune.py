@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.markup import escape
 
 from harness import console, tuning, tuning_events, tuning_picture
+from harness.commands.stacks import Stack, operated
 from harness.console import Json
-from harness.deployed_stack import DeployedStack
 from harness.errors import HarnessError
-from harness.local_stack import STACK, LocalStack
-from harness.paths import Paths
+from harness.local_stack import STACK
 from harness.progress import Progress
 
 
@@ -25,9 +23,7 @@ def register(app: typer.Typer) -> None:
 def tune(
     function: Annotated[str, typer.Argument(help="Key of the function, such as get_solution.")],
     *,
-    stack: Annotated[
-        str, typer.Option("--stack", help="local, or a stack that `pulumi up` has deployed: its name in Pulumi.")
-    ] = STACK,
+    stack: Stack = STACK,
     memory: Annotated[str, typer.Option(help="Sizes in MB, with commas between.")] = ",".join(map(str, tuning.SIZES)),
     calls: Annotated[int, typer.Option(min=1, max=1000, help="Of each size, after a first one.")] = tuning.CALLS,
     event: Annotated[Path | None, typer.Option(help="JSON to call it with; needed for what changes things.")] = None,
@@ -63,13 +59,8 @@ def tune(
 
 def _function(stack: str, key: str, progress: Progress) -> tuple[Any, str]:
     """A client of Lambda, and the function's physical name there."""
-    if stack == STACK:
-        local = LocalStack()
-        functions, client = local.outputs().functions, local.client("lambda")
-    else:
-        deployed = DeployedStack(Paths.find(), stack, progress)
-        functions = msgspec.convert(deployed.outputs.get("functions", {}), dict[str, str])
-        client = deployed.client("lambda")
+    asked = operated(stack, progress)
+    functions, client = asked.function_names(), asked.client("lambda")
     if key not in functions:
         raise HarnessError(f"There is no function {key}.", f"Functions are: {', '.join(sorted(functions))}.")
     return client, functions[key]

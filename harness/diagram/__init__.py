@@ -6,14 +6,14 @@ import functools
 from typing import TYPE_CHECKING
 
 from harness import graph as graphs
+from harness import stack_file
 from harness.diagram import picture, svg
+from harness.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.diagram.picture import Picture
-
-STACKS = ("local", "dev", "staging", "prod")
 
 
 @functools.cache
@@ -32,7 +32,7 @@ def pages() -> str:
 
 
 def _lines() -> Iterator[str]:
-    pictures = {stack: _picture(stack) for stack in STACKS}
+    pictures = {stack: _picture(stack) for stack in stack_file.in_order(REPOSITORY)}
     yield "# Architecture"
     yield ""
     yield (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import httpx
 import msgspec
 
+from components.names import ALIAS
 from energy_support_client import (
     ApiError,
     Client,
@@ -155,7 +156,7 @@ class Hand:
         if self._reconcile is not None and ids:
             # Refused while its own schedule runs it: then it is done anyway.
             with suppress(self._lambda.exceptions.TooManyRequestsException):
-                self._lambda.invoke(FunctionName=self._reconcile, Qualifier="live", Payload=b"{}")
+                self._lambda.invoke(FunctionName=self._reconcile, Qualifier=ALIAS, Payload=b"{}")
 
     def _make_due(self, id_: str) -> None:
         try:

@@ -54,7 +54,7 @@ def test_a_stack_keeps_its_settings_but_those_that_are_listed_with_a_reason(
 
 def test_the_engine_is_given_the_same_settings(tmp_path: Path) -> None:
     changes = {one.key: one.here for one in emulated_settings.replaced(REPOSITORY, "prod")}
-    written = yaml.safe_load(stack_file.changed(REPOSITORY / "Pulumi.prod.yaml", changes))
+    written = yaml.safe_load(stack_file.changed(REPOSITORY, "prod", changes))
     (tmp_path / "Pulumi.prod.yaml").write_text(yaml.safe_dump(written))
     assert stack_file.read(tmp_path, "prod") == stack_file.read(REPOSITORY, "prod", changes)
 
