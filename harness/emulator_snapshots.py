@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import gc
 import json
 import os
 import re
@@ -146,6 +147,8 @@ def _write(states: dict[str, Callable[[], Any]]) -> None:
     try:
         # Whoever waits for the emulator goes first.
         os.nice(19)
+        # A collection would touch, and so copy, every page that is still shared; this process has no time to leak.
+        gc.disable()
         # Connections must end when the emulator ends them, and ports be free.
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         # Nobody else changes this copy: what the services would copy once more to be safe is safe.
