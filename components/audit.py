@@ -43,6 +43,7 @@ class Audit(pulumi.ComponentResource):
         - validation: on, so that a record that was changed or is missing is found (`aws cloudtrail validate-logs`)
         - encryption: a customer-managed key of its own, which CloudTrail may use for this trail only
         - bucket: written by this trail only; kept as long as it is said
+        - deletion: by setting, Pulumi keeps the trail, its key and its bucket
     """
 
     def __init__(self, resource_name: str, args: AuditArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -85,6 +86,7 @@ class Audit(pulumi.ComponentResource):
             # CloudTrail tries key and bucket when the trail is made, and both know it by name (facts/aws.md row 60).
             opts=pulumi.ResourceOptions(
                 parent=self,
+                protect=args.protect,
                 depends_on=[
                     *self.records.ready,
                     self.key.key,

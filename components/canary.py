@@ -43,7 +43,7 @@ class Canary(pulumi.ComponentResource):
 
     Default settings:
         - secret: made empty; `harness partner canary` makes a partner and puts its key there, and nothing of it is in
-          the stack's state; encrypted with a customer-managed key
+          the stack's state; encrypted with a customer-managed key; by setting, protected from deletion
         - a ticket fails that takes longer than customers are told
         - failures: counted, not raised; the alarm on successes is ``canary-silent`` (``components.observability``)
     """
@@ -57,7 +57,7 @@ class Canary(pulumi.ComponentResource):
             description="Key of the partner as which canary tickets are opened: api_key, secret, customer_id",
             kms_key_id=args.key.arn,
             recovery_window_in_days=RECOVERY_DAYS if args.protect else 0,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         self.function = Function(
             FUNCTION,

@@ -66,6 +66,7 @@ class SearchDomain(pulumi.ComponentResource):
         - logs: audit, slow queries, slow indexing, errors; encrypted, with the stack's retention
         - network: in as many private subnets as it has zones (row 50), reached by the functions in the VPC only
         - storage: gp3; Auto-Tune, except on T3 nodes, which do not have it (row 53)
+        - updates of the service's software: by themselves, in the off-peak window
         - zones, nodes, masters: by setting
     """
 
@@ -86,6 +87,7 @@ class SearchDomain(pulumi.ComponentResource):
             cluster_config=_cluster(args.settings),
             ebs_options={"ebs_enabled": True, "volume_type": "gp3", "volume_size": args.settings.volume_gib},
             auto_tune_options={"desired_state": "DISABLED" if args.settings.burstable else "ENABLED"},
+            software_update_options={"auto_software_update_enabled": True},
             encrypt_at_rest={"enabled": True, "kms_key_id": args.key.arn},
             node_to_node_encryption={"enabled": True},
             vpc_options={

@@ -193,7 +193,10 @@ def test_row_03_nobody_is_locked_out_of_a_key(graph: Graph) -> None:
 
 @pytest.mark.spec("tables.protection")
 def test_row_04_what_holds_data_is_protected_where_the_settings_say_so(graph: Graph) -> None:
-    stateful = (TABLE, POOL, DOMAIN, KEY, "aws:s3/bucket:Bucket")
+    stateful = (
+        *(TABLE, POOL, DOMAIN, KEY, "aws:s3/bucket:Bucket"),
+        *("aws:cloudtrail/trail:Trail", "aws:secretsmanager/secret:Secret"),
+    )
     for resource in (resource for type_ in stateful for resource in graph.of_type(type_)):
         assert resource.protect is graph.settings.deletion_protection, resource.name
 

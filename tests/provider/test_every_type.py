@@ -825,6 +825,7 @@ def domain(world: World) -> Life:
         },
         "ebsOptions": {"ebsEnabled": True, "volumeType": "gp3", "volumeSize": 20},
         "autoTuneOptions": {"desiredState": "ENABLED"},
+        "softwareUpdateOptions": {"autoSoftwareUpdateEnabled": True},
         "encryptAtRest": {"enabled": True, "kmsKeyId": world.key["arn"]},
         "nodeToNodeEncryption": {"enabled": True},
         "domainEndpointOptions": {"enforceHttps": True, "tlsSecurityPolicy": "Policy-Min-TLS-1-2-PFS-2023-10"},
