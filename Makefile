@@ -54,6 +54,10 @@ bench: $(INSTALLED) ## Measure what the README promises, on the running stack
 proof: $(INSTALLED) ## Prove at length that no ticket is lost, doubled or stuck
 	@$(HARNESS) proof
 
+.PHONY: policy-proof
+policy-proof: $(INSTALLED) ## Prove that nothing weaker than our stacks passes the policies
+	@$(HARNESS) policies --mutants
+
 .PHONY: mutations
 mutations: $(INSTALLED) ## Take away one safeguard after the other: a test must notice each
 	@$(HARNESS) mutations
@@ -68,6 +72,7 @@ lock: $(INSTALLED) ## Resolve requirements/*.in anew into requirements/*.txt
 	$(COMPILE) emulator.in -o emulator.txt
 	$(COMPILE) go.in -o go.txt
 	$(COMPILE) java.in -o java.txt
+	$(COMPILE) peer.in -o peer.txt
 
 .PHONY: clean
 clean: ## Remove what was built here; caches shared between clones stay

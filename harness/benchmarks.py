@@ -32,6 +32,7 @@ from harness import (
     stream_timing,
     tickets,
 )
+from harness.judging import pack_cost
 from harness.progress import Silent
 from harness.search_modes import MODES
 from harness.source_copy import copy_of, python_path
@@ -174,6 +175,17 @@ class Bench:
             kept=all(timing.kept for timing in measured.values()),
         )
 
+    def policies(self, progress: Progress) -> Figure:
+        """Production's preview with the policies and without."""
+        cost = pack_cost.measure(self.stack.paths, PRODUCTION, progress)
+        return Figure(
+            row="policies",
+            promise=f"a preview with policies at most {pack_cost.MOST} x one without, and under "
+            f"{pack_cost.SECONDS:g} s more",
+            measured={**asdict(cost), "ratio": cost.ratio, "more": cost.more},
+            kept=cost.kept,
+        )
+
     def repeat(self, progress: Progress) -> Figure:
         """Production's preview over its own state, from elsewhere and by another Python, with archives built anew."""
         changes = repeatability.measure(self.stack.paths, progress)
@@ -281,6 +293,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "imports": Bench.imports,
     "preview": Bench.preview,
     "preview-time": Bench.preview_time,
+    "policies": Bench.policies,
     "repeat": Bench.repeat,
     "handler": Bench.handler,
     "search": Bench.search,

@@ -52,21 +52,47 @@ DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
         client_types.PATH: client_types.document,
     }
 )
-"""Path in the repository -> what makes its text."""
+"""Path in the repository -> what makes its text; see `documents` for those of the policies."""
+
+
+def documents() -> Mapping[str, Callable[[], str]]:
+    """Path in the repository -> what makes its text, for all documents that there are to be."""
+    from harness.judging import coverage, pages  # noqa: PLC0415  # imports the SDK, which no other command needs
+    from harness.judging.peer import page as peer  # noqa: PLC0415  # as above
+
+    return {**DOCUMENTS, **pages.documents(), coverage.PATH: coverage.document, peer.PATH: peer.document}
 
 
 def stale(root: Path) -> tuple[str, ...]:
-    """The documents that are missing or not what the code says."""
-    return tuple(path for path, make in DOCUMENTS.items() if _read(root / path) != make())
+    """The documents that are missing, not what the code says, or about a rule that there is no more."""
+    expected = documents()
+    return (
+        *(path for path, make in expected.items() if _read(root / path) != make()),
+        *(path for path in _pages(root) if path not in expected),
+    )
 
 
 def write(root: Path) -> tuple[str, ...]:
-    """Write those that are stale; their paths."""
-    changed = stale(root)
+    """Write those that are stale, and delete what is about nothing; their paths."""
+    expected, changed = documents(), stale(root)
     for path in changed:
+        if path not in expected:
+            (root / path).unlink()
+            continue
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(DOCUMENTS[path](), encoding="utf-8")
+        (root / path).write_text(expected[path](), encoding="utf-8")
     return changed
+
+
+def _pages(root: Path) -> tuple[str, ...]:
+    """The pages of rules below ``root``; what somebody wrote by hand is none."""
+    from harness.judging import pages  # noqa: PLC0415  # as above
+
+    return tuple(
+        file.relative_to(root).as_posix()
+        for file in sorted((root / pages.FOLDER).glob("*.md"))
+        if pages.MARK in file.read_text(encoding="utf-8")
+    )
 
 
 def contract_changed(root: Path) -> tuple[contract_changes.Change, ...]:

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 import pulumi
 from pulumi.runtime import mocks, rpc
@@ -33,7 +34,7 @@ from harness.paths import REPOSITORY
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pulumi.runtime.proto import resource_pb2
+    from pulumi.runtime.proto import resource_pb2, source_pb2
 
 PROJECT: Final = "energy-support"
 TIMEOUT: Final = 60
@@ -77,6 +78,8 @@ class Resource:
     """As others refer to it; empty for components."""
     delete_timeout: str = ""
     """How long its deletion may take; empty for the provider's default."""
+    place: str = field(default="", compare=False)
+    """File and line where the program asks for it, in the repository: ``components/queues.py:88``."""
 
     @property
     def arn(self) -> str | None:
@@ -134,6 +137,12 @@ class Graph:
         return self._reach[urn]
 
 
+@functools.cache
+def built(stack: str) -> Graph:
+    """The graph of a stack of this project, made once in a process: documents share it, and change nothing in it."""
+    return build(stack)
+
+
 def build(stack: str, *, root: Path = REPOSITORY) -> Graph:
     """The graph of a stack, with the configuration of its file.
 
@@ -164,7 +173,7 @@ async def _run(stack: str, config: Mapping[str, str], root: Path) -> Graph:
     # The first error is raised; the same error again, in everything that waited for the first, is noise.
     asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
     parsed = settings.parse(config)
-    monitor = _Monitor(Cloud(account_id=parsed.account_id, region=parsed.region, partition=parsed.partition))
+    monitor = _Monitor(Cloud(account_id=parsed.account_id, region=parsed.region, partition=parsed.partition), root)
     pulumi.runtime.set_mocks(monitor.mocks, project=PROJECT, stack=stack, preview=False, monitor=monitor)
     pulumi.runtime.set_all_config(dict(config))
     try:
@@ -203,8 +212,9 @@ class _Answers(mocks.Mocks):
 class _Monitor(mocks.MockMonitor):
     """Sees the whole of each request, where plain mocks see type, name and inputs."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, root: Path) -> None:
         super().__init__(_Answers(cloud))
+        self._root = root
         self.registered: dict[str, Resource] = {}
         self._seen: set[str] = set()
         # Requests come from the loop's worker threads, several at a time.
@@ -243,6 +253,7 @@ class _Monitor(mocks.MockMonitor):
             secrets=frozenset(name for name, value in given.items() if rpc.is_rpc_secret(value)),
             id=str(self.resources[urn].id or ""),
             delete_timeout=request.customTimeouts.delete,
+            place=_place(request.stackTrace, self._root),
         )
         return response
 
@@ -258,6 +269,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(child) for child in value]
     return value
+
+
+def _place(trace: source_pb2.StackTrace, root: Path) -> str:
+    """The innermost frame in the repository; what lies in a hidden folder of it (``.venv``) is not its own."""
+    start = f"{root.as_uri()}/"
+    for frame in trace.frames:
+        file = unquote(frame.pc.uri.removeprefix(start))
+        if frame.pc.uri.startswith(start) and not file.startswith("."):
+            return f"{file}:{frame.pc.line}"
+    return ""
 
 
 def _is_unsupplied(value: Any) -> bool:

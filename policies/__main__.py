@@ -10,6 +10,6 @@ from pulumi_policy import EnforcementLevel, PolicyPack
 # The official language host runs this folder with nothing but its own path; the package lies one above.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from policies.pack import NAME, policies
+from policies.pack import NAME, Pack
 
-PolicyPack(NAME, policies(), enforcement_level=EnforcementLevel.MANDATORY)
+PolicyPack(NAME, Pack().policies(), enforcement_level=EnforcementLevel.MANDATORY)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,10 @@ class Unknown:
 Value: TypeAlias = "bool | float | str | Unknown | Sequence[Value] | Mapping[str, Value] | object | None"
 """What a property may hold; ``object`` stands for Pulumi's assets and archives, which no rule looks into."""
 
+PROTECT: Final = "protect"
+"""Path of Pulumi's option ``protect``, which is no property; no type of AWS has one of this name."""
+_URN_PARTS: Final = 4
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -29,8 +33,16 @@ class Resource:
     name: str
     urn: str
     properties: Mapping[str, Value]
+    protect: bool = False
+    """Pulumi's ``protect`` option."""
     depends_on: Mapping[str, Sequence[Resource]] = field(default_factory=lambda: MappingProxyType({}))
     """By property: the resources whose outputs its value is made from; empty when it is judged alone."""
+
+    @property
+    def stack(self) -> str:
+        """Name of its stack, from the URN; empty if that has none."""
+        parts = self.urn.split(":", _URN_PARTS)
+        return parts[2] if len(parts) > _URN_PARTS - 1 and parts[0] == "urn" else ""
 
 
 @dataclass(frozen=True)
@@ -46,14 +58,56 @@ def look_up(resource: Resource, path: str) -> Found:
 
     A list of one block, which is how the provider shows some blocks, counts as the block.
     """
-    value: Value = resource.properties
-    for key in path.split("."):
-        if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1:
-            value = value[0]
-        if isinstance(value, Unknown):
-            return Found(path, value)
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return Found(path, value)
+    return next(look_through(resource.properties, path), Found(path, None))
+
+
+def look_all(resource: Resource, path: str) -> Iterator[Found]:
+    """Each value at ``path``, in which ``[]`` after a name stands for every element: ``rules[].fromPort``.
+
+    What is not there is one `Found` of None, but a list without elements, or none, has nothing to find. A single block
+    where a list is expected counts as a list of one. What is found names its place: ``rules[0].fromPort``. `PROTECT` is
+    Pulumi's option.
+    """
+    if path == PROTECT:
+        return iter((Found(PROTECT, resource.protect),))
+    return look_through(resource.properties, path)
+
+
+def look_through(value: Value, path: str, at: str = "") -> Iterator[Found]:
+    """As `look_all`, from any value; ``at`` is where that stands."""
+    name, _, rest = path.partition(".")
+    every = name.endswith("[]")
+    name = name.removesuffix("[]")
+    here = f"{at}.{name}" if at else name
+    value = _block(value)
+    if isinstance(value, Unknown):
+        yield Found(at or here, Unknown(at or here))
+        return
+    value = value.get(name) if isinstance(value, Mapping) else None
+    if isinstance(value, Unknown):
+        yield Found(here, Unknown(here))
+    elif every:
+        for index, member in enumerate(many(value)):
+            place = f"{here}[{index}]"
+            if isinstance(member, Unknown):
+                yield Found(place, Unknown(place))
+            elif rest:
+                yield from look_through(member, rest, place)
+            else:
+                yield Found(place, member)
+    elif rest:
+        if _block(value) is None:
+            yield Found(f"{here}.{rest.replace('[]', '')}", None)
+        else:
+            yield from look_through(value, rest, here)
+    else:
+        yield Found(here, value)
+
+
+def _block(value: Value) -> Value:
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1:
+        return value[0]
+    return value
 
 
 def many(value: Value) -> Sequence[Value]:
@@ -61,3 +115,15 @@ def many(value: Value) -> Sequence[Value]:
     if value is None:
         return ()
     return value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+
+
+def unknowns(value: Value) -> Iterator[Unknown]:
+    """What is not known yet in a value, however deep."""
+    if isinstance(value, Unknown):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from unknowns(each)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for each in value:
+            yield from unknowns(each)

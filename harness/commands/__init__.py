@@ -12,6 +12,7 @@ from harness.commands import (
     load,
     measure,
     partner,
+    policies,
     preview,
     privileges,
     program,
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     for module in (
         stack,
         preview,
+        policies,
         program,
         release,
         use,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @functools.cache
 def _picture(stack: str) -> Picture:
-    return picture.of(graphs.build(stack))
+    return picture.of(graphs.built(stack))
 
 
 def document(stack: str) -> str:

@@ -1,6 +1,78 @@
-"""The rules, by what they protect. Importing them needs neither Pulumi nor an SDK."""
+"""All rules, by service; a rule's module holds nothing but that service's rules."""
 
-from policies.rules import encryption, iam, timeouts
+from __future__ import annotations
 
-GROUPS = (iam.GROUP, encryption.GROUP, encryption.ADVISED, timeouts.GROUP)
-"""Every group of rules, in the order in which they run."""
+from typing import TYPE_CHECKING, Final
+
+from policies.rules import (
+    apigateway,
+    apigateway_timeouts,
+    bedrock,
+    cloudfront,
+    cloudfront_origins,
+    cloudtrail,
+    cloudwatch,
+    codedeploy,
+    cognito,
+    dynamodb,
+    ec2,
+    ec2_endpoints,
+    ec2_groups,
+    eventbridge,
+    general,
+    iam,
+    kms,
+    lambda_,
+    lambda_failures,
+    lambda_permissions,
+    logs,
+    opensearch,
+    passwords,
+    s3,
+    s3_access,
+    s3_records,
+    secretsmanager,
+    sns,
+    sqs,
+    stepfunctions,
+    waf,
+    waf_logs,
+)
+
+if TYPE_CHECKING:
+    from policies.rule import Rule
+
+RULES: Final[tuple[Rule, ...]] = (
+    *apigateway.RULES,
+    *apigateway_timeouts.RULES,
+    *bedrock.RULES,
+    *cloudfront.RULES,
+    *cloudfront_origins.RULES,
+    *cloudtrail.RULES,
+    *cloudwatch.RULES,
+    *codedeploy.RULES,
+    *cognito.RULES,
+    *dynamodb.RULES,
+    *ec2.RULES,
+    *ec2_endpoints.RULES,
+    *ec2_groups.RULES,
+    *eventbridge.RULES,
+    *general.RULES,
+    *iam.RULES,
+    *kms.RULES,
+    *lambda_.RULES,
+    *lambda_failures.RULES,
+    *lambda_permissions.RULES,
+    *logs.RULES,
+    *opensearch.RULES,
+    *passwords.RULES,
+    *s3.RULES,
+    *s3_access.RULES,
+    *s3_records.RULES,
+    *secretsmanager.RULES,
+    *sns.RULES,
+    *sqs.RULES,
+    *stepfunctions.RULES,
+    *waf.RULES,
+    *waf_logs.RULES,
+)

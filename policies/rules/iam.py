@@ -1,360 +1,164 @@
-"""No wildcard grants: every policy document names its actions, its resources and who may use them."""
+"""AWS IAM: every policy document, statement by statement, and what is attached to roles."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from policies.documents import Problem, Statement, json_object, read
-from policies.findings import Finding, Group, ResourceCheck, Rule, Severity, not_known
-from policies.values import Found, Unknown, look_up, many
+from policies.documents import Problem, Statement, read
+from policies.rule import Given, Guard, Rule, Severity, Verdict, cannot_judge
+from policies.rules.iam_accounts import CROSS_ACCOUNT, FEDERATION
+from policies.rules.iam_escalation import BEDROCK_MODELS, ESCALATION, PASS_ROLE_RULE, PERMISSIONS
+from policies.rules.iam_grants import ACTION, ACTION_EXISTS, GUIDE, NEGATION, RESOURCE, RESOURCE_FITS, role_policy
+from policies.rules.iam_places import PLACES, ROLE, Kind, allow, as_value, documents
+from policies.rules.iam_trust import CONFUSED_DEPUTY, LAMBDA_PERMISSION, PRINCIPAL
+from policies.rules.iam_users import USERS
+from policies.values import Unknown, look_up
+from policies.wants import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
-    from policies.values import Resource
+    from policies.rules.iam_places import Place
+    from policies.settings import Settings
+    from policies.values import Resource, Value
 
-_IAM_GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+_TABLE: Final = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"
+
+
+def _valid(resource: Resource, _settings: Settings) -> Iterator[Verdict]:
+    for place in PLACES:
+        if place.type == resource.type and not place.absent and look_up(resource, place.path).value is None:
+            yield Verdict(place.path, "is missing")
+    for place, found in documents(resource):
+        for each in read(found.value, found.path):
+            if isinstance(each, Problem):
+                yield Verdict(each.path, each.text)
+            elif isinstance(each, Unknown):
+                yield cannot_judge(each)
+            else:
+                yield from (cannot_judge(unknown) for unknown in each.unknowns())
+                yield from _of_kind(place, each)
+
+
+def _of_kind(place: Place, statement: Statement) -> Iterator[Verdict]:
+    """What a statement must have, and must not have, where it stands."""
+    path, has = statement.path, statement.elements.keys()
+    names_principal, names_resource = has & {"Principal", "NotPrincipal"}, has & {"Resource", "NotResource"}
+    if place.kind is Kind.IDENTITY and names_principal:
+        yield Verdict(f"{path}.Principal", "has no place in a policy of a role: it is about whoever has the role")
+    if place.kind is not Kind.IDENTITY and not names_principal:
+        yield Verdict(f"{path}.Principal", "is missing")
+    if place.kind is Kind.TRUST and names_resource:
+        yield Verdict(f"{path}.Resource", "has no place in the trust of a role: it is about the role")
+    # Amazon ECR's policies are about their repository and name none (ECR user guide, "Repository policies").
+    if place.kind is not Kind.TRUST and not place.type.startswith("aws:ecr/") and not names_resource:
+        yield Verdict(f"{path}.Resource", "is missing")
+
+
+def _unreadable(place: Place) -> tuple[str, ...]:
+    """What must be refused instead of a document."""
+    if place.path == "body":
+        return (as_value(place),)
+    broken = ("not JSON", "[]", '{"Version": "2012-10-17"}', '{"Statement": []}', as_value(place))
+    return broken if place.absent else ("", *broken)
+
 
 DOCUMENT: Final = Rule(
     id="iam-document",
     demand="A policy document is valid IAM JSON",
+    why="A document that AWS refuses stops a deployment half-way; one that AWS reads in another way than its author "
+    "grants what nobody meant.",
     severity=Severity.HIGH,
-    controls=("IAM JSON policy grammar",),
-    remediation='Write {"Version": "2012-10-17", "Statement": [...]} with Effect, Action and Resource or Principal.',
-    url=f"{_IAM_GUIDE}/reference_policies_grammar.html",
+    controls=("IAM JSON policy grammar", "cfn-lint E3510", "cfn-lint E3512"),
+    mend='Write {"Version": "2012-10-17", "Statement": [...]} with Effect, Action and Resource or Principal.',
+    url=f"{GUIDE}/reference_policies_grammar.html",
+    guards=tuple(
+        Guard(type=place.type, path=place.path, absent=place.absent, weaker=_unreadable(place)) for place in PLACES
+    ),
+    violating=role_policy({"Effect": "Allow", "Actions": "dynamodb:GetItem", "Resource": _TABLE}),
+    compliant=role_policy(allow("dynamodb:GetItem", _TABLE)),
+    check=_valid,
 )
-ACTION: Final = Rule(
-    id="iam-action",
-    demand="A grant names exactly the actions used",
-    severity=Severity.HIGH,
-    controls=("Security Hub IAM.1", "Security Hub IAM.21", "CKV_AWS_63", "AwsSolutions-IAM5"),
-    remediation="Name each action in full; `harness privileges` lists the ones used.",
-    url=f"{_IAM_GUIDE}/best-practices.html#grant-least-privilege",
+
+
+# --- policies of AWS's own
+
+_ALLOWED: Final = frozenset(
+    {
+        # API Gateway takes a role for its logs only with the rights of this policy, on all log groups (API Gateway
+        # developer guide, "Set up CloudWatch logging for REST APIs").
+        "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+    }
 )
-RESOURCE: Final = Rule(
-    id="iam-resource",
-    demand="A grant names the resources it is for",
-    severity=Severity.HIGH,
-    controls=("CKV_AWS_355", "AwsSolutions-IAM5"),
-    remediation='Name the resource by its ARN; "*" is right only for actions that take no resource.',
-    url=f"{_IAM_GUIDE}/reference_policies_elements_resource.html",
+
+
+@dataclass(frozen=True)
+class _Own:
+    """A policy of the account's own, by ARN; of AWS's own only one that a service demands."""
+
+    settled_by: frozenset[str] = frozenset({"aws:iam/policy:Policy"})
+    text: str = "a policy of one's own"
+
+    def problem(self, value: Value, settings: Settings) -> str | None:  # noqa: ARG002 (all wants answer the same)
+        if not isinstance(value, str) or not value.startswith("arn:"):
+            return f"is {shown(value)}, which is no policy's ARN"
+        aws = ":iam::aws:policy/" in value and value.partition("policy/")[2] not in _ALLOWED
+        return f"attaches {value}, which AWS wrote for everybody" if aws else None
+
+    def weaker(self, settings: Settings) -> tuple[Value, ...]:  # noqa: ARG002 (all wants answer the same)
+        names = ("AdministratorAccess", "IAMFullAccess", "service-role/AWSLambdaBasicExecutionRole")
+        return ("", *(f"arn:aws:iam::aws:policy/{name}" for name in names))
+
+
+_ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+_ATTACHING: Final = (
+    (_ATTACHMENT, "policyArn"),
+    ("aws:iam/userPolicyAttachment:UserPolicyAttachment", "policyArn"),
+    ("aws:iam/groupPolicyAttachment:GroupPolicyAttachment", "policyArn"),
+    ("aws:iam/policyAttachment:PolicyAttachment", "policyArn"),
+    ("aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive", "policyArns[]"),
+    ("aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive", "policyArns[]"),
+    (ROLE, "managedPolicyArns[]"),
 )
-PRINCIPAL: Final = Rule(
-    id="iam-principal",
-    demand="Nobody is let in without being named or bounded",
-    severity=Severity.CRITICAL,
-    controls=("CKV_AWS_33", "CKV_AWS_60", "CKV_AWS_168", "CKV_AWS_169", "AWS Config sns-topic-no-public-access"),
-    remediation="Name the role, account or service, or bound it with a condition such as aws:SourceArn.",
-    url=f"{_IAM_GUIDE}/reference_policies_elements_principal.html",
-)
-NEGATION: Final = Rule(
-    id="iam-negation",
-    demand="No grant is written as everything but something",
-    severity=Severity.HIGH,
-    controls=("Security Hub IAM.1", "AwsSolutions-IAM5"),
-    remediation="List what is allowed with Action, Resource and Principal.",
-    url=f"{_IAM_GUIDE}/reference_policies_elements_notaction.html",
-)
+
+
+def _attachment(arn: str) -> tuple[Given, ...]:
+    return (Given(_ATTACHMENT, "orders", {"role": "orders", "policyArn": arn}),)
+
+
 MANAGED_POLICY: Final = Rule(
     id="iam-managed-policy",
     demand="No role has a policy that AWS writes for everybody",
+    why="AWS's own policies are on every resource of the account, and AWS adds actions to them when a service grows.",
     severity=Severity.MEDIUM,
-    controls=("AwsSolutions-IAM4", "CKV2_AWS_56"),
-    remediation="Write a policy of the role's own with the actions it uses.",
-    url=f"{_IAM_GUIDE}/access_policies_managed-vs-inline.html",
-)
-PERMISSION: Final = Rule(
-    id="lambda-permission",
-    demand="A function may be called only from a source that is named",
-    severity=Severity.HIGH,
-    controls=("Security Hub Lambda.1", "CKV_AWS_364"),
-    remediation="Set sourceArn (and sourceAccount where the ARN has no account) on the permission.",
-    url="https://docs.aws.amazon.com/lambda/latest/dg/permissions-function-services.html",
-)
-
-TAKE_NO_RESOURCE: Final = frozenset(
-    {
-        # Service Authorization Reference, "Actions, resources, and condition keys for …": no resource type listed.
-        *("cloudwatch:putmetricdata", "sts:getcalleridentity", "kms:listaliases", "kms:listkeys"),
-        "dynamodb:liststreams",
-        *("xray:puttracesegments", "xray:puttelemetryrecords"),
-        *("xray:getsamplingrules", "xray:getsamplingtargets", "xray:getsamplingstatisticsummaries"),
-        *("ec2:describenetworkinterfaces", "ec2:describesubnets", "ec2:describesecuritygroups", "ec2:describevpcs"),
-        "secretsmanager:getrandompassword",
-        # IAM is asked for all alarms, whichever are described (aws-samples/amazon-cloudwatch-auto-alarms #1), and AWS's
-        # own policy for CodeDeploy has "*" (AWSCodeDeployRoleForLambdaLimited).
-        "cloudwatch:describealarms",
-        # AWS Step Functions developer guide, "Logging to CloudWatch Logs": vended log delivery takes only "*".
-        *("logs:createlogdelivery", "logs:getlogdelivery", "logs:updatelogdelivery", "logs:deletelogdelivery"),
-        *("logs:listlogdeliveries", "logs:putresourcepolicy", "logs:describeresourcepolicies"),
-        "logs:describeloggroups",
-    }
-)
-"""Actions for which AWS allows no resource but ``*``, in lower case."""
-
-ON_WHAT_LAMBDA_MAKES: Final = frozenset(
-    {
-        # AWS Lambda developer guide, "Giving Lambda functions access to resources in an Amazon VPC".
-        *("ec2:createnetworkinterface", "ec2:deletenetworkinterface"),
-        *("ec2:assignprivateipaddresses", "ec2:unassignprivateipaddresses"),
-    }
-)
-"""Actions on network interfaces that Lambda makes under ids of its own: all of the account's, but no other's."""
-
-ALLOWED_MANAGED_POLICIES: Final = frozenset(
-    {
-        # The account-wide role with which API Gateway writes logs: it is the policy that AWS's guide asks for.
-        "service-role/AmazonAPIGatewayPushToCloudWatchLogs",
-    }
-)
-
-BOUNDING_KEYS: Final = frozenset(
-    {
-        *("aws:sourcearn", "aws:sourceaccount", "aws:sourceowner", "aws:sourceorgid", "aws:sourceip"),
-        *("aws:sourcevpc", "aws:sourcevpce", "aws:userid"),
-        *("aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths"),
-        "kms:calleraccount",
-    }
-)
-"""Conditions that make ``*`` a known set (S3 user guide, "The meaning of public"; KMS guide for its own key)."""
-_BOUNDING_OPERATORS: Final = frozenset(
-    {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"}
-)
-"""The ``…IfExists`` and ``ForAllValues:`` forms hold when the key is absent, so they bound nothing."""
-_EVERYWHERE: Final = frozenset({"0.0.0.0/0", "::/0"})
-
-CALLERS: Final = frozenset(
-    {
-        "aws:apigateway/restApi:RestApi",
-        "aws:cloudwatch/eventRule:EventRule",
-        "aws:cognito/userPool:UserPool",
-        "aws:s3/bucket:Bucket",
-        "aws:sns/topic:Topic",
-    }
-)
-"""What calls functions and has an ARN that names it alone."""
-
-_WILD: Final = re.compile(r"[*?]")
-_ARN_PARTS: Final = 6
-_NAME_FIRST: Final = frozenset({"s3", "sqs", "sns", "execute-api"})
-"""Services whose ARNs begin their last part with the name; the others put a type before it, as in ``table/``."""
-_ROOT: Final = re.compile(r"arn:[\w-]+:iam::\d{12}:root|\d{12}")
-
-
-def _statements(value: Found) -> Iterator[Statement | Finding]:
-    for each in read(value.value, value.path):
-        if isinstance(each, Problem):
-            yield Finding(DOCUMENT, each.path, each.text)
-        elif isinstance(each, Unknown):
-            yield not_known(DOCUMENT, each, value.path)
-        else:
-            yield from (not_known(DOCUMENT, unknown) for unknown in each.unknowns())
-            yield from _negations(each)
-            yield each
-
-
-def _identity(value: Found) -> Iterator[Finding]:
-    """A policy of a role: exact actions on named resources."""
-    for each in _statements(value):
-        if isinstance(each, Finding):
-            yield each
-            continue
-        wild = [action for action in each.texts("Action") if _WILD.search(action)]
-        if wild:
-            yield Finding(ACTION, f"{each.path}.Action", f"grants {', '.join(wild)}")
-        yield from _wide_resources(each)
-
-
-def _attached(value: Found) -> Iterator[Finding]:
-    """A policy of a resource: who may do what with it."""
-    for each in _statements(value):
-        if isinstance(each, Finding):
-            yield each
-            continue
-        yield from _whole_services(each, each.texts("Action"))
-        yield from _wide_resources(each)
-        yield from _anybody(each)
-
-
-def _trust(value: Found) -> Iterator[Finding]:
-    """Who may take a role."""
-    for each in _statements(value):
-        if isinstance(each, Finding):
-            yield each
-            continue
-        yield from _whole_services(each, each.texts("Action"))
-        yield from _anybody(each)
-
-
-def _of_key(value: Found) -> Iterator[Finding]:
-    """The policy of a KMS key, where ``"Resource": "*"`` is this key (KMS developer guide, "Key policies")."""
-    for each in _statements(value):
-        if isinstance(each, Finding):
-            yield each
-            continue
-        principals = list(each.principals())
-        # Without this statement nobody could manage the key, and KMS refuses the policy (facts/aws.md row 3).
-        administration = bool(principals) and all(kind == "AWS" and _ROOT.fullmatch(name) for kind, name in principals)
-        if not administration:
-            yield from _whole_services(each, each.texts("Action"))
-        yield from _anybody(each)
-
-
-def _negations(statement: Statement) -> Iterator[Finding]:
-    for element in ("NotAction", "NotResource", "NotPrincipal"):
-        if element in statement.elements:
-            yield Finding(NEGATION, f"{statement.path}.{element}", "allows everything but what it lists")
-
-
-def _whole_services(statement: Statement, actions: Iterable[str]) -> Iterator[Finding]:
-    whole = [action for action in actions if action.rpartition(":")[2][:1] in {"*", "?"}]
-    if whole:
-        yield Finding(ACTION, f"{statement.path}.Action", f"grants {', '.join(whole)}")
-
-
-def _wide_resources(statement: Statement) -> Iterator[Finding]:
-    path = f"{statement.path}.Resource"
-    if not statement.elements.keys() & {"Resource", "NotResource"}:
-        yield Finding(DOCUMENT, path, "is missing")
-    for resource in statement.texts("Resource"):
-        if resource == "*":
-            could_be_named = sorted(
-                action for action in statement.texts("Action") if action.lower() not in TAKE_NO_RESOURCE
-            )
-            if could_be_named:
-                yield Finding(RESOURCE, path, f'is "*" for {", ".join(could_be_named)}')
-        elif (wide := _too_wide(resource)) is not None and not _of_lambdas_making(statement, resource):
-            yield Finding(RESOURCE, path, f'"{resource}" {wide}')
-
-
-def _of_lambdas_making(statement: Statement, resource: str) -> bool:
-    """Whether the actions are on interfaces that Lambda makes, in one region of one account."""
-    *place, _ = resource.split(":", _ARN_PARTS - 1)
-    named = len(place) == _ARN_PARTS - 1 and all(place) and not any(_WILD.search(part) for part in place)
-    return named and {action.lower() for action in statement.texts("Action")} <= ON_WHAT_LAMBDA_MAKES
-
-
-def _too_wide(resource: str) -> str | None:
-    if resource.startswith("execute-api:/"):
-        return None  # The short form of an API's own policy: this API.
-    parts = resource.split(":", _ARN_PARTS - 1)
-    if len(parts) != _ARN_PARTS or parts[0] != "arn":
-        return "is no ARN"
-    _, _, service, _, _, name = parts
-    if any(_WILD.search(part) for part in parts[1:5]):
-        return "is of any service, region or account"
-    segments = [segment for segment in re.split("[:/]", name) if segment]
-    named = segments[0 if service in _NAME_FIRST else 1 :]
-    if not (named or segments) or not _WILD.sub("", (named or segments)[0]):
-        return f"is every resource of {service}"
-    return None
-
-
-def _anybody(statement: Statement) -> Iterator[Finding]:
-    path = f"{statement.path}.Principal"
-    if not statement.elements.keys() & {"Principal", "NotPrincipal"}:
-        yield Finding(DOCUMENT, path, "is missing")
-    if any(_WILD.search(name) for _, name in statement.principals()) and not _bounded(statement):
-        yield Finding(PRINCIPAL, path, "lets anybody in: it holds a wildcard and no condition bounds it")
-
-
-def _bounded(statement: Statement) -> bool:
-    return any(
-        operator.lower().removeprefix("foranyvalue:") in _BOUNDING_OPERATORS
-        and key.lower() in BOUNDING_KEYS
-        and bool(values)
-        and all(_WILD.sub("", value) and value not in _EVERYWHERE for value in values)
-        for operator, key, values in statement.conditions()
-    )
-
-
-def _managed(value: Found) -> Iterator[Finding]:
-    for arn in many(value.value):
-        if isinstance(arn, Unknown):
-            yield not_known(MANAGED_POLICY, arn)
-        elif ":iam::aws:policy/" in (text := str(arn)) and text.partition("policy/")[2] not in ALLOWED_MANAGED_POLICIES:
-            yield Finding(MANAGED_POLICY, value.path, f"attaches {text}")
-
-
-def _role(resource: Resource) -> Iterator[Finding]:
-    yield from _trust(look_up(resource, "assumeRolePolicy"))
-    yield from _managed(look_up(resource, "managedPolicyArns"))
-    inline = look_up(resource, "inlinePolicies")
-    for index, policy in enumerate(many(inline.value)):
-        path = f"inlinePolicies[{index}]"
-        if isinstance(policy, Unknown):
-            yield not_known(DOCUMENT, policy)
-        elif isinstance(policy, Mapping) and "policy" in policy:
-            yield from _identity(Found(f"{path}.policy", policy["policy"]))
-
-
-def _rest_api(resource: Resource) -> Iterator[Finding]:
-    policy = look_up(resource, "policy")
-    if policy.value is not None:
-        yield from _attached(policy)
-    body = look_up(resource, "body")
-    if body.value is None:
-        return
-    document = json_object(body.value, body.path)
-    if isinstance(document, Unknown):
-        yield not_known(DOCUMENT, document)
-    elif isinstance(document, Mapping) and (inside := document.get("x-amazon-apigateway-policy")) is not None:
-        # A document that cannot be read is told by the rules on timeouts, which it is about in the first place.
-        yield from _attached(Found("body.x-amazon-apigateway-policy", inside))
-
-
-def _permission(resource: Resource) -> Iterator[Finding]:
-    principal = look_up(resource, "principal").value
-    bounds = [look_up(resource, key).value for key in ("sourceArn", "sourceAccount", "principalOrgId")]
-    if isinstance(principal, Unknown):
-        yield not_known(PERMISSION, principal)
-    elif any(isinstance(bound, str) and _WILD.sub("", bound) for bound in bounds):
-        return
-    elif principal == "*" or str(principal).endswith((".amazonaws.com", ".amazonaws.com.cn")):
-        unknown = next((bound for bound in bounds if isinstance(bound, Unknown)), None)
-        if unknown is not None:
-            yield not_known(PERMISSION, unknown, settled_by=CALLERS)
-        else:
-            yield Finding(PERMISSION, "sourceArn", f"is missing, so any source of {principal} may call the function")
-
-
-def _document(judge: Callable[[Found], Iterator[Finding]], path: str, *, required: bool = True) -> ResourceCheck:
-    def check(resource: Resource) -> Iterator[Finding]:
-        found = look_up(resource, path)
-        if required or found.value is not None:
-            yield from judge(found)
-
-    return check
-
-
-GROUP: Final = Group(
-    name="no-wildcard-grants",
-    description="Grants name their actions, their resources and who may use them (least privilege).",
-    rules=(ACTION, RESOURCE, PRINCIPAL, NEGATION, MANAGED_POLICY, PERMISSION, DOCUMENT),
-    checks=MappingProxyType(
-        {
-            "aws:iam/role:Role": _role,
-            "aws:iam/rolePolicy:RolePolicy": _document(_identity, "policy"),
-            "aws:iam/policy:Policy": _document(_identity, "policy"),
-            "aws:iam/rolePolicyAttachment:RolePolicyAttachment": lambda it: _managed(look_up(it, "policyArn")),
-            # A key without a policy gets KMS's default one: administration by IAM.
-            "aws:kms/key:Key": _document(_of_key, "policy", required=False),
-            "aws:sqs/queue:Queue": _document(_attached, "policy", required=False),
-            "aws:sqs/queuePolicy:QueuePolicy": _document(_attached, "policy"),
-            "aws:sns/topic:Topic": _document(_attached, "policy", required=False),
-            "aws:sns/topicPolicy:TopicPolicy": _document(_attached, "policy"),
-            "aws:s3/bucket:Bucket": _document(_attached, "policy", required=False),
-            "aws:s3/bucketPolicy:BucketPolicy": _document(_attached, "policy"),
-            "aws:opensearch/domain:Domain": _document(_attached, "accessPolicies", required=False),
-            "aws:opensearch/domainPolicy:DomainPolicy": _document(_attached, "accessPolicies"),
-            "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": _document(_attached, "policyDocument"),
-            # An endpoint without a policy lets everybody in the VPC do everything with the service.
-            "aws:ec2/vpcEndpoint:VpcEndpoint": _document(_attached, "policy"),
-            "aws:apigateway/restApi:RestApi": _rest_api,
-            "aws:lambda/permission:Permission": _permission,
-        }
+    controls=("AwsSolutions-IAM4", "CKV2_AWS_56", "CKV_AWS_274"),
+    mend="Write a policy of the role's own with the actions it uses.",
+    url=f"{GUIDE}/access_policies_managed-vs-inline.html",
+    guards=tuple(
+        Guard(type=type_, path=path, want=_Own(), absent="what is not attached grants nothing")
+        for type_, path in _ATTACHING
     ),
+    violating=_attachment("arn:aws:iam::aws:policy/AmazonSQSFullAccess"),
+    compliant=_attachment("arn:aws:iam::123456789012:policy/orders"),
+)
+
+RULES: Final = (
+    DOCUMENT,
+    ACTION,
+    ACTION_EXISTS,
+    RESOURCE,
+    RESOURCE_FITS,
+    PRINCIPAL,
+    NEGATION,
+    MANAGED_POLICY,
+    ESCALATION,
+    PASS_ROLE_RULE,
+    PERMISSIONS,
+    CROSS_ACCOUNT,
+    FEDERATION,
+    CONFUSED_DEPUTY,
+    BEDROCK_MODELS,
+    LAMBDA_PERMISSION,
+    USERS,
 )

@@ -106,7 +106,7 @@ def test_a_package_that_is_not_pinned_is_named(paths: Paths) -> None:
         pinned(paths, "dev", "no-such-package")
 
 
-@pytest.mark.parametrize("lock", ["emulator", "go", "java"])
+@pytest.mark.parametrize("lock", ["emulator", "go", "java", "peer"])
 def test_what_is_installed_in_the_cache_is_locked_with_hashes(paths: Paths, lock: str) -> None:
     text = lock_file(paths, lock).read_text()
     assert "--hash=sha256:" in text

@@ -48,7 +48,14 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Says:
 def test_every_lock_file_is_audited(answers: Says) -> None:
     answers["pypi"] = [GOOD]
     audited = vulnerabilities.audit(REPOSITORY, Silent())
-    assert {each.lock for each in audited} == {"lambda.txt", "dev.txt", "emulator.txt", "go.txt", "java.txt"}
+    assert {each.lock for each in audited} == {
+        "lambda.txt",
+        "dev.txt",
+        "emulator.txt",
+        "go.txt",
+        "java.txt",
+        "peer.txt",
+    }
     assert all(not each.affected for each in audited)
 
 

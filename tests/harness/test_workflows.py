@@ -175,6 +175,12 @@ def test_what_may_comment_runs_the_default_branch_only() -> None:
     assert writers == ["deploy", "deploy_stack", "post_review"]
 
 
+def test_every_stack_is_judged_with_every_value_known_and_told_even_when_it_does_not_pass() -> None:
+    *_, judged, kept = read("pull_request")["jobs"]["policies"]["steps"]
+    assert judged["run"] == '.venv/bin/harness policies --sarif policies.sarif --markdown >> "$GITHUB_STEP_SUMMARY"'
+    assert (kept["if"], kept["with"]["path"]) == ("always()", "policies.sarif")
+
+
 # --- deployment
 
 

@@ -1,156 +1,128 @@
-"""Hands resources to the pack as the engine does: through the SDK's own analyzer, proxies and all."""
+"""A real engine with the pack, and a reader of SARIF that is not ours."""
 
 from __future__ import annotations
 
-import json
+import shlex
+import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import pytest
-from google.protobuf import struct_pb2
-from pulumi.runtime.proto import analyzer_pb2
-from pulumi_policy import EnforcementLevel
-from pulumi_policy.deserialize import SPECIAL_SECRET_SIG, SPECIAL_SIG_KEY
-from pulumi_policy.policy import _PolicyAnalyzerServicer
-from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
+from pulumi import automation as auto
+from pydantic import BaseModel
+from sarif_pydantic import Sarif  # type: ignore[import-untyped]  # it ships no types
 
-from policies.pack import NAME, policies
+from harness.paths import REPOSITORY, Paths
+from harness.progress import Silent
+from harness.provider import assumed
+from harness.provider.calls import PACKAGE_VARIABLE
+from harness.toolchain import ensure_pulumi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-UNKNOWN = UNKNOWN_STRING_VALUE
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True)
-class Diagnostic:
-    """One finding, as it reaches the engine."""
+class Reported:
+    """A finding, as the engine tells of it."""
 
     policy: str
+    level: str
     message: str
-    mandatory: bool
-    urn: str = ""
+    urn: str
 
 
-@dataclass(frozen=True)
-class Given:
-    """A resource of a stack."""
+@dataclass
+class Preview:
+    """How a preview with the pack ended."""
 
-    type: str
-    name: str
-    properties: Mapping[str, Any]
-    made_from: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """By property: the names of the resources whose outputs it is made from."""
+    error: str = ""
+    """What the engine ended with; empty if it had nothing against the program."""
+    reported: list[Reported] = field(default_factory=list)
 
 
-class Engine:
-    """The engine's side of the analyzer protocol, without the wire."""
+@pytest.fixture(scope="session")
+def real_preview(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[[], None], str], Preview]:
+    """Previews a program as a stack of some name: a real engine, the pack, and the local provider.
 
-    def __init__(self) -> None:
-        # The SDK's servicer is not typed.
-        self._servicer: Any = _PolicyAnalyzerServicer(NAME, "0.1.0", policies(), EnforcementLevel.MANDATORY)
+    The provider takes everything for granted (harness/provider/assumed.py): resources of any type, and any inputs.
+    """
+    folder = tmp_path_factory.mktemp("engine")
+    tools = folder / "bin"
+    tools.mkdir()
+    (tools / "pulumi").symlink_to(ensure_pulumi(Paths.find(), Silent()))
+    python, root = shlex.quote(sys.executable), shlex.quote(str(REPOSITORY))
+    provider = f'PYTHONPATH={root} exec {python} -m harness.provider "$@"'
+    for name, command in (
+        ("pulumi-resource-aws", provider),
+        ("pulumi-resource-random", f"export {PACKAGE_VARIABLE}=random\n{provider}"),
+        ("pulumi-analyzer-policy-python", f'exec {python} -u -m pulumi.policy "$1" "$2"'),
+    ):
+        (tools / name).write_text(f"#!/bin/sh\n{command}\n")
+        (tools / name).chmod(0o755)
+    (folder / "state").mkdir()
 
-    def info(self) -> analyzer_pb2.AnalyzerInfo:
-        return cast("analyzer_pb2.AnalyzerInfo", self._servicer.GetAnalyzerInfo(None, None))
-
-    def configure(self, levels: Mapping[str, int]) -> None:
-        """Set enforcement levels, as ``--policy-pack-config`` does."""
-        config = {name: analyzer_pb2.PolicyConfig(enforcementLevel=level) for name, level in levels.items()}  # type: ignore[arg-type]  # the enum's values are ints
-        self._servicer.Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig=config), None)
-
-    def response(self, type_: str, properties: Mapping[str, Any]) -> analyzer_pb2.AnalyzeResponse:
-        request = analyzer_pb2.AnalyzeRequest(
-            type=type_, name="it", urn=_urn(type_, "it"), properties=_struct(properties)
+    def run(program: Callable[[], None], stack: str) -> Preview:
+        made = auto.create_or_select_stack(
+            stack_name=stack,
+            project_name="policies",
+            program=program,
+            opts=auto.LocalWorkspaceOptions(
+                pulumi_command=auto.PulumiCommand(str(folder)),
+                pulumi_home=str(folder / "home"),
+                env_vars={
+                    "PATH": f"{tools}:/usr/bin:/bin",
+                    "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+                    "PULUMI_CONFIG_PASSPHRASE": "",
+                    "PULUMI_SKIP_UPDATE_CHECK": "1",
+                    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+                    "PYTHONDONTWRITEBYTECODE": "",
+                    assumed.VARIABLE: "1",
+                },
+            ),
         )
-        return cast("analyzer_pb2.AnalyzeResponse", self._servicer.Analyze(request, None))
+        made.set_config("aws:region", auto.ConfigValue("eu-west-1"))
+        result = Preview()
 
-    def judge(self, type_: str, properties: Mapping[str, Any]) -> list[Diagnostic]:
-        """Findings on one resource."""
-        return list(_diagnostics(self.response(type_, properties)))
-
-    def judge_stack(self, *resources: Given) -> list[Diagnostic]:
-        """Findings on a stack."""
-        urns = {each.name: _urn(each.type, each.name) for each in resources}
-        request = analyzer_pb2.AnalyzeStackRequest(
-            resources=[
-                analyzer_pb2.AnalyzerResource(
-                    type=each.type,
-                    name=each.name,
-                    urn=urns[each.name],
-                    properties=_struct(each.properties),
-                    propertyDependencies={
-                        key: analyzer_pb2.AnalyzerPropertyDependencies(urns=[urns[name] for name in names])
-                        for key, names in each.made_from.items()
-                    },
+        def listen(event: auto.EngineEvent) -> None:
+            if (told := event.policy_event) is not None:
+                result.reported.append(
+                    Reported(told.policy_name, told.enforcement_level, told.message, told.resource_urn or "")
                 )
-                for each in resources
-            ]
-        )
-        return list(_diagnostics(self._servicer.AnalyzeStack(request, None)))
 
-    def violations(self, type_: str, properties: Mapping[str, Any]) -> list[str]:
-        """Messages of the mandatory findings on one resource."""
-        return [each.message for each in self.judge(type_, properties) if each.mandatory]
+        try:
+            made.preview(on_event=listen, color="never", policy_packs=[str(REPOSITORY / "policies")])
+        except auto.CommandError as error:
+            # Without a finding it has failed for a reason that is none of the rules'.
+            if not result.reported:
+                raise
+            result.error = str(error)
+        return result
 
-    def unjudged(self, type_: str, properties: Mapping[str, Any]) -> list[str]:
-        """Messages that say that something on one resource could not be judged."""
-        found = self.judge(type_, properties)
-        assert not [each for each in found if each.mandatory]
-        return [each.message for each in found if each.policy == "cannot-judge"]
-
-
-def _urn(type_: str, name: str) -> str:
-    return f"urn:pulumi:test::energy-support::{type_}::{name}"
-
-
-def _struct(properties: Mapping[str, Any]) -> struct_pb2.Struct:
-    struct = struct_pb2.Struct()
-    struct.update(dict(properties))
-    return struct
-
-
-def _diagnostics(response: analyzer_pb2.AnalyzeResponse) -> Iterator[Diagnostic]:
-    for each in response.diagnostics:
-        yield Diagnostic(each.policyName, each.message, each.enforcementLevel == analyzer_pb2.MANDATORY, each.urn)
+    return run
 
 
 @pytest.fixture(scope="session")
-def engine() -> Engine:
-    return Engine()
+def check_sarif() -> Callable[[object], None]:
+    """Checks that a log has the fields and values of SARIF 2.1.0, and none that the standard does not know."""
+
+    def check(log: object) -> None:
+        assert list(_strangers(Sarif.model_validate(log))) == []
+
+    return check
 
 
-@pytest.fixture
-def fresh_engine() -> Engine:
-    """An engine that a test may configure."""
-    return Engine()
+_MISSING = {"suppressions", "toolExecutionNotifications"}
+"""Fields of the standard (SARIF 2.1.0, 3.27.23 and 3.20.21) that the models do not have."""
 
 
-@pytest.fixture(scope="session")
-def unknown() -> str:
-    """A value that a preview does not know."""
-    return UNKNOWN
-
-
-@pytest.fixture(scope="session")
-def given() -> type[Given]:
-    return Given
-
-
-@pytest.fixture(scope="session")
-def secret() -> Callable[[object], dict[str, object]]:
-    """Marks a value as the engine marks secrets."""
-
-    def wrap(value: object) -> dict[str, object]:
-        return {SPECIAL_SIG_KEY: SPECIAL_SECRET_SIG, "value": value}
-
-    return wrap
-
-
-@pytest.fixture(scope="session")
-def document() -> Callable[..., str]:
-    """A policy document of the given statements, as JSON."""
-
-    def write(*statements: Mapping[str, Any]) -> str:
-        return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-    return write
+def _strangers(value: object, at: str = "log") -> Iterator[str]:
+    """Fields that the models only let pass; a bag of properties may hold anything."""
+    if isinstance(value, BaseModel):
+        yield from (f"{at}.{name}" for name in value.model_extra or () if name not in _MISSING)
+        for name in type(value).model_fields:
+            if name != "properties":
+                yield from _strangers(getattr(value, name), f"{at}.{name}")
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _strangers(each, f"{at}[{index}]")
