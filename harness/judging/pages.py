@@ -61,8 +61,8 @@ def _index() -> Iterator[str]:
         f"{len(all_rules.RULES)} rules. `pulumi preview --policy-pack policies` judges a program by them. A mandatory "
         "rule stops the deployment, an advisory one is told. What cannot be judged because a value is not known yet is "
         "a finding of its own, never a pass. How to use and configure it: [using](using.md). Which properties are "
-        "guarded, and why others are not: [coverage](coverage.md). What checkov finds in the same bad stack: "
-        "[peer](peer.md)."
+        "guarded, and why others are not: [coverage](coverage.md). Proof that no rule is fooled: [proof](proof.md). "
+        "What checkov finds in the same bad stack: [peer](peer.md)."
     )
     for title, rules in _services():
         yield ""

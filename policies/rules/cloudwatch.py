@@ -266,7 +266,10 @@ def _shows(stack: Stack, alarm: Resource, queue: Resource, settings: Settings) -
         shows = all_of((simple, named, rises, _soon(alarm, metric, settings)))
     else:
         queries = [each.value for each in look_all(alarm, "metricQueries[]")]
-        shows = all_of((rises, any_of(_query(stack, alarm, queue, each, settings) for each in queries)))
+        # An expression decides what the alarm makes of its metrics.
+        expressions = [each.value for each in look_all(alarm, "metricQueries[].expression")]
+        known = next((each for each in expressions if isinstance(each, Unknown)), True)
+        shows = all_of((rises, known, any_of(_query(stack, alarm, queue, each, settings) for each in queries)))
     return False if shows is False else all_of((shows, _heard(stack, alarm)))
 
 
@@ -290,7 +293,10 @@ def _soon(alarm: Resource, metric: Value, settings: Settings) -> Answer:
     limit = _LIMITS.get(metric) if isinstance(metric, str) else None
     if limit is None:
         return False
-    if look_up(alarm, "thresholdMetricId").value:
+    band = look_up(alarm, "thresholdMetricId").value
+    if isinstance(band, Unknown):
+        return band
+    if band:
         # A band that follows what is usual: for what is usually nothing, that is little.
         return True
     number = as_number(threshold)
@@ -369,6 +375,9 @@ _QUERIED: Final = "metricQueries may say it"
 _SINGLE: Final = "it may be about one metric"
 _FOR_WHOM: Final = "another alarm may listen"
 
+_ASKED_FOR: Final = (
+    "SELECT MAX(ApproximateNumberOfMessagesVisible) FROM SCHEMA(\"AWS/SQS\", QueueName) WHERE QueueName = 'letters-dlq'"
+)
 DEAD_LETTER_ALARMS: Final = Rule(
     id="cloudwatch-dead-letter-alarm",
     demand="A queue where failures end has an alarm that rings at "
@@ -398,6 +407,18 @@ DEAD_LETTER_ALARMS: Final = Rule(
                 ("metricQueries[].metric.metricName", ("NumberOfMessagesSent", "")),
                 ("metricQueries[].metric.dimensions", ({"QueueName": "another"}, {})),
             )
+        ),
+        Guard(
+            type=ALARM,
+            path="metricQueries[].expression",
+            absent="a metric as it is needs none",
+            beside=_needed("metricQueries[].expression"),
+        ),
+        Guard(
+            type=ALARM,
+            path="thresholdMetricId",
+            absent="the threshold is a number then",
+            beside=_needed("thresholdMetricId"),
         ),
         Guard(
             type=ALARM,
@@ -453,6 +474,18 @@ DEAD_LETTER_ALARMS: Final = Rule(
                 },
             ),
             threshold=1,
+            alarmActions=(_TOPIC,),
+        ),
+        _work("letters"),
+        _queue("letters-dlq"),
+        _alarm(
+            "letters-unusual",
+            comparisonOperator="GreaterThanUpperThreshold",
+            metricQueries=(
+                {"id": "given_up", "returnData": True, "period": 60, "expression": _ASKED_FOR},
+                {"id": "usual", "returnData": True, "expression": "ANOMALY_DETECTION_BAND(given_up, 2)"},
+            ),
+            thresholdMetricId="usual",
             alarmActions=(_TOPIC,),
         ),
     ),

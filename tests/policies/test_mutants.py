@@ -101,8 +101,6 @@ _PLACE: Final = "says which VPC it is about, and each VPC is judged whatever it 
 _TAGS: Final = "tags of its own only make up for those that the provider is judged for not giving"
 _BOUND: Final = "bounds a grant further, and helps only where it is known: the grant is refused otherwise"
 UNGUARDED: Final = {
-    "aws:cloudwatch/metricAlarm:MetricAlarm metricQueries.expression": "says what is made of metrics that are guarded",
-    "aws:cloudwatch/metricAlarm:MetricAlarm thresholdMetricId": "says which of the guarded metrics is the threshold",
     "aws:ec2/vpc:Vpc defaultSecurityGroupId": "is AWS's answer, which no program gives",
     "aws:ec2/subnet:Subnet vpcId": _PLACE,
     "aws:ec2/vpcEndpoint:VpcEndpoint vpcId": _PLACE,
