@@ -65,29 +65,29 @@ def handler(event, context):
     if steps[0] == "long":
         yield Prelude(200, {"X-Long": "x" * 20000})
     yield Prelude(201, {"Content-Type": "text/plain", "X-Version": context.function_version}, cookies=("a=1", "b=2"))
-    try:
-        for step in steps:
-            if step.startswith("wait:"):
-                # Until the test has taken what came before.
-                (FOLDER / step[5:]).read_bytes()
-            elif step == "event":
-                yield json.dumps(event)
-            elif step == "environment":
-                yield json.dumps(dict(os.environ))
-            elif step == "crash-now":
-                os.kill(os.getpid(), signal.SIGKILL)
-            elif step == "raise-now":
-                raise ValueError("after the first byte")
-            elif step == "sleep":
-                time.sleep(60)
-            elif step == "for-ever":
+    for step in steps:
+        if step.startswith("wait:"):
+            # Until the test has taken what came before.
+            (FOLDER / step[5:]).read_bytes()
+        elif step == "event":
+            yield json.dumps(event)
+        elif step == "environment":
+            yield json.dumps(dict(os.environ))
+        elif step == "crash-now":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif step == "raise-now":
+            raise ValueError("after the first byte")
+        elif step == "sleep":
+            time.sleep(60)
+        elif step == "for-ever":
+            try:
                 while True:
                     yield "." * 1000
                     time.sleep(0.01)
-            else:
-                yield step
-    finally:
-        (FOLDER / "closed").touch()
+            finally:
+                (FOLDER / "closed").touch()
+        else:
+            yield step
 """
 """What a test wants done is in the query: ``do=a,wait:gate,b``; a gate is a named pipe that the test writes to."""
 RAW = """\

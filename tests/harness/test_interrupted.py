@@ -41,7 +41,8 @@ PROGRAM = """
 import json
 import pulumi
 
-aws = pulumi.ProviderResource("aws", "aws", {"region": "eu-central-1"})
+tags = {"tags": {"service": "interrupted", "environment": "test"}}
+aws = pulumi.ProviderResource("aws", "aws", {"region": "eu-central-1", "defaultTags": tags})
 trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 def role(name, *before):
