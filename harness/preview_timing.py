@@ -35,7 +35,9 @@ _EMPTY: Final = """
 import pulumi
 import pulumi_aws as aws
 
-provider = aws.Provider("aws", region="{region}")
+tags = aws.ProviderDefaultTagsArgs(tags={{"service": "empty", "environment": "empty"}})
+account = ["111111111111"]
+provider = aws.Provider("aws", region="{region}", default_tags=tags, allowed_account_ids=account)
 groups = [pulumi.ComponentResource("support:empty:Group", f"group-{{number}}") for number in range({groups})]
 for number in range({count}):
     opts = pulumi.ResourceOptions(parent=groups[number % len(groups)], provider=provider)
