@@ -277,7 +277,7 @@ def share_unpacked_archives() -> None:
 def collect_only_what_is_new() -> None:
     """Keep full collections short: the histories that the emulator keeps for ever are gone through once.
 
-    Each went through all of them, 0.2 s and more after some minutes of load, ten times a minute.
+    Each went through all of them: 0.2 s after a minute of load, several times a minute, and longer as they grow.
     """
 
     def freeze(phase: str, information: Mapping[str, int]) -> None:
