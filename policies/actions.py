@@ -57,8 +57,6 @@ class Action:
     it takes no resource, and must be granted on ``*``."""
     also: tuple[str, ...]
     """Patterns that work too, though AWS's reference does not say so."""
-    condition_keys: frozenset[str]
-    """Keys of conditions that it knows beside the global ones, in lower case."""
 
     def takes(self, arn: str) -> bool:
         """Whether ``arn``, which may hold wildcards and policy variables, can be of something that it acts on."""
@@ -110,13 +108,11 @@ def _service(service: str) -> Mapping[str, Action]:
     for name in _DATA.actions.get_actions_for_service(service):
         details = _DATA.actions.get_action_details(service, name)
         types = [_DATA.resources.get_resource_type_details(service, each["name"]) for each in details["resourceTypes"]]
-        keys = {key for each in (details, *details["resourceTypes"], *types) for key in each.get("conditionKeys", ())}
         actions[name.lower()] = Action(
             name=f"{service}:{name}",
             levels=frozenset(details["accessLevel"].split(", ")),
             resources=tuple(dict.fromkeys(each["arn"] for each in types)),
             also=_ALSO.get(f"{service}:{name}".lower(), ()),
-            condition_keys=frozenset(key.lower() for key in keys),
         )
     return actions
 

@@ -121,16 +121,6 @@ class Operation:
         return {} in requirements or not any(authorizers & set(each) for each in requirements)
 
     @property
-    def needs_key(self) -> bool:
-        """Whether callers must show the key of a usage plan."""
-        keys = {
-            name
-            for name, scheme in _schemes(self.document)
-            if not _proves(scheme) and str(scheme.get("name")).lower() == "x-api-key"
-        }
-        return any(isinstance(each, Mapping) and keys & set(each) for each in many(self.definition.get("security")))
-
-    @property
     def takes_body(self) -> bool:
         """Whether a caller may send a body."""
         return (

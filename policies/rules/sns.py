@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from policies.documents import denies_plain_http
-from policies.links import unexplained
-from policies.rule import Companion, Given, Guard, Ref, Rule, Severity, Verdict, cannot_judge
-from policies.values import Unknown, look_up
+from policies.rule import Companion, Given, Guard, Ref, Rule, Severity
+from policies.tls_only import TlsOnly
 from policies.wants import CustomerKey, OneOf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from policies.settings import Settings
-    from policies.stack import Stack
-    from policies.values import Resource
+    from collections.abc import Mapping
 
 TOPIC: Final = "aws:sns/topic:Topic"
 TOPIC_POLICY: Final = "aws:sns/topicPolicy:TopicPolicy"
@@ -59,37 +53,13 @@ ENCRYPTION: Final = Rule(
 )
 
 
-def _tls_only(stack: Stack, _settings: Settings) -> Iterator[Verdict]:
-    unlinked = False
-    for policy in stack.of_type(TOPIC_POLICY):
-        unknown = unexplained(policy, "arn")
-        if unknown is not None:
-            unlinked = True
-            yield cannot_judge(unknown, urn=policy.urn)
-    for topic in stack.of_type(TOPIC):
-        found = [look_up(each, "policy") for each in _policies(stack, topic) or [topic]]
-        answers = [
-            denies_plain_http(each.value, each.path, actions=_PUBLISH) for each in found if each.value is not None
-        ]
-        unknown = next((answer for answer in answers if isinstance(answer, Unknown)), None)
-        if any(answer is True for answer in answers):
-            continue
-        if unknown is not None or unlinked:
-            yield cannot_judge(unknown or Unknown("policy"), urn=topic.urn)
-        else:
-            problem = "has no statement that denies publishing whatever does not come over TLS"
-            yield Verdict("policy", problem, urn=topic.urn)
-
-
-def _policies(stack: Stack, topic: Resource) -> list[Resource]:
-    """The policies of their own that a topic has; one of them takes the place of what the topic itself says."""
-    return stack.about(topic, TOPIC_POLICY, "arn")
-
-
-def _speaks_for_itself(stack: Stack, topic: Resource) -> bool:
-    return not _policies(stack, topic)
-
-
+_OVER_TLS: Final = TlsOnly(
+    type=TOPIC,
+    policy=TOPIC_POLICY,
+    link="arn",
+    problem="has no statement that denies publishing whatever does not come over TLS",
+    actions=_PUBLISH,
+)
 _EMPTY: Final = '{"Version": "2012-10-17", "Statement": []}'
 _PLAIN: Final = {"Bool": {"aws:SecureTransport": "false"}}
 
@@ -110,7 +80,7 @@ TLS_ONLY: Final = Rule(
             path="policy",
             absent="a TopicPolicy may say it",
             weaker=(_EMPTY, None),
-            beside=_speaks_for_itself,
+            beside=_OVER_TLS.speaks_for_itself,
         ),
     ),
     violating=(_topic(), _policy({"NumericLessThan": {"s3:TlsVersion": "1.2"}})),
@@ -119,8 +89,8 @@ TLS_ONLY: Final = Rule(
         _policy(_PLAIN),
         Given(TOPIC, "people", {"name": "people", "policy": json.dumps(_policy(_PLAIN).inputs["policy"])}),
     ),
-    check_stack=_tls_only,
-    companions=(Companion(of=TOPIC, find=_policies),),
+    check_stack=_OVER_TLS.check,
+    companions=(Companion(of=TOPIC, find=_OVER_TLS.policies),),
 )
 
 SUBSCRIPTIONS: Final = Rule(

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from policies.documents import denies_plain_http, json_object
+from policies.documents import json_object
 from policies.limits import FAILURE_RETENTION, RECEIVES_LEAST, RECEIVES_MOST, VISIBILITY_FACTOR
 from policies.links import FUNCTION, functions, texts, unexplained
 from policies.rule import Companion, Given, Guard, Ref, Rule, Severity, Verdict, cannot_judge
+from policies.tls_only import TlsOnly
 from policies.values import Unknown, look_up
 from policies.wants import CustomerKey, as_number, shown
 
@@ -76,35 +77,12 @@ ENCRYPTION: Final = Rule(
 )
 
 
-def _tls_only(stack: Stack, _settings: Settings) -> Iterator[Verdict]:
-    unlinked = False
-    for policy in stack.of_type(QUEUE_POLICY):
-        unknown = unexplained(policy, "queueUrl")
-        if unknown is not None:
-            unlinked = True
-            yield cannot_judge(unknown, urn=policy.urn)
-    for queue in stack.of_type(QUEUE):
-        policies = _policies(stack, queue)
-        found = [look_up(each, "policy") for each in policies or [queue]]
-        answers = [denies_plain_http(each.value, each.path) for each in found if each.value is not None]
-        if any(answer is True for answer in answers):
-            continue
-        unknown = next((answer for answer in answers if isinstance(answer, Unknown)), None)
-        if unknown is not None or unlinked:
-            yield cannot_judge(unknown or Unknown("policy"), urn=queue.urn)
-        else:
-            yield Verdict("policy", "has no statement that denies whatever does not come over TLS", urn=queue.urn)
-
-
-def _policies(stack: Stack, queue: Resource) -> list[Resource]:
-    """The policies of their own that a queue has; one of them takes the place of what the queue itself says."""
-    return stack.about(queue, QUEUE_POLICY, "queueUrl")
-
-
-def _speaks_for_itself(stack: Stack, queue: Resource) -> bool:
-    return not _policies(stack, queue)
-
-
+_OVER_TLS: Final = TlsOnly(
+    type=QUEUE,
+    policy=QUEUE_POLICY,
+    link="queueUrl",
+    problem="has no statement that denies whatever does not come over TLS",
+)
 _PLAIN: Final = {"Bool": {"aws:SecureTransport": "false"}}
 _EMPTY_POLICY: Final = '{"Version": "2012-10-17", "Statement": []}'
 
@@ -125,7 +103,7 @@ TLS_ONLY: Final = Rule(
             path="policy",
             absent="a QueuePolicy may say it",
             weaker=(_EMPTY_POLICY, None),
-            beside=_speaks_for_itself,
+            beside=_OVER_TLS.speaks_for_itself,
         ),
     ),
     violating=(
@@ -137,8 +115,8 @@ TLS_ONLY: Final = Rule(
         _policy("orders", _PLAIN),
         _queue("bills", policy=json.dumps(_policy("bills", _PLAIN).inputs["policy"])),
     ),
-    check_stack=_tls_only,
-    companions=(Companion(of=QUEUE, find=_policies),),
+    check_stack=_OVER_TLS.check,
+    companions=(Companion(of=QUEUE, find=_OVER_TLS.policies),),
 )
 
 
