@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -36,6 +36,7 @@ from harness.judging import pack_cost
 from harness.progress import Silent
 from harness.search_modes import MODES
 from harness.source_copy import copy_of, python_path
+from support import typed
 
 if TYPE_CHECKING:
     from components.bundling import Bundles
@@ -157,7 +158,7 @@ class Bench:
         changes = [len(self.stack.preview("local", Silent()).changes) for _ in range(PREVIEWS)]
         with copy_of(self.stack.paths.root) as folder:
             answer = _harness(folder, self.stack.paths.local, "preview", "--stack", "local", "--json")
-        elsewhere = msgspec.json.decode(answer)["changes"]
+        elsewhere = typed.decode(answer, dict[str, Any])["changes"]
         return Figure(
             row="preview",
             promise="0 changes, 3 times in a row, also from another folder",
@@ -204,7 +205,7 @@ class Bench:
             answer = _harness(self.stack.paths.root, self.stack.paths.local, "up", "--json")
             seconds = time.perf_counter() - started
         self.stack.up(Silent())
-        changed = sorted({step["name"] for step in msgspec.json.decode(answer)["changes"]})
+        changed = sorted({step["name"] for step in typed.decode(answer, dict[str, Any])["changes"]})
         return Figure(
             row="handler",
             promise="12 s, only that function changes",

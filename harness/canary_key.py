@@ -10,6 +10,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.errors import HarnessError
+from support import typed
 from support.partner_api import Credentials
 
 if TYPE_CHECKING:
@@ -83,6 +84,6 @@ class CanaryKey:
             raise HarnessError(f"The canary's secret cannot be seen: {error}", "Mend that, then try again.") from error
         try:
             text = self._client.get_secret_value(SecretId=self._secret_id).get("SecretString")
-            return msgspec.json.decode(text or "", type=Credentials)
+            return typed.decode(text or "", Credentials)
         except (self._client.exceptions.ResourceNotFoundException, msgspec.DecodeError):
             return None

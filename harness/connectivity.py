@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from components.names import ALIAS
 from harness.errors import HarnessError
+from support import typed
 from support.services.connectivity import Report
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def check(client: LambdaClient, outputs: Outputs) -> Report:
             f"The function {FUNCTION} failed: {said.decode(errors='replace')[:500]}", "See its log group."
         )
     try:
-        return msgspec.json.decode(said, type=Report)
+        return typed.decode(said, Report)
     except msgspec.DecodeError as error:
         raise HarnessError(
             f"The function {FUNCTION} answers otherwise than it should: {error}", "Deploy it as it is now."

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from harness import contract_changes, git, published_contract
+from support import typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,4 +58,4 @@ def _branching_point(root: Path) -> str:
 
 def _committed(root: Path, commit: str) -> Document | None:
     text = git.said(root, "show", f"{commit}:{published_contract.PATH}")
-    return None if text is None else msgspec.json.decode(text, type=dict[str, object])
+    return None if text is None else typed.decode(text, dict[str, object])

@@ -26,6 +26,7 @@ from harness.errors import HarnessError
 from harness.operated_stack import OperatedStack
 from harness.release import Described, Release
 from harness.release_by_codedeploy import CodeDeploy
+from support import typed
 
 if TYPE_CHECKING:
     from components.settings import Settings
@@ -79,7 +80,7 @@ class DeployedStack(OperatedStack):
 
     def outputs_as(self, type_: type[T]) -> T:
         try:
-            return msgspec.convert(self.outputs, type_)
+            return typed.convert(self.outputs, type_)
         except msgspec.ValidationError as error:
             raise HarnessError(
                 f"The outputs of stack {self.stack} are not this program's: {error}", "Deploy it by `pulumi up`."

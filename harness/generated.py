@@ -19,6 +19,7 @@ from harness import (
     stack_file,
 )
 from harness.paths import REPOSITORY
+from support import typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -102,7 +103,7 @@ def contract_changed(root: Path) -> tuple[contract_changes.Change, ...]:
     """
     text = _read(root / published_contract.PATH)
     try:
-        before = msgspec.json.decode(text or "", type=dict[str, object])
+        before = typed.decode(text or "", dict[str, object])
     except msgspec.DecodeError:
         return ()
     return contract_changes.changes(before, published_contract.published())

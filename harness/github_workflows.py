@@ -14,6 +14,7 @@ import msgspec
 
 from harness import toolchain
 from harness.errors import HarnessError
+from support import typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -190,7 +191,7 @@ def _said(command: Sequence[str | Path], root: Path) -> subprocess.CompletedProc
 
 def _decoded(said: subprocess.CompletedProcess[bytes], type_: type[T], tool: Path) -> T:
     try:
-        return msgspec.json.decode(said.stdout, type=type_)
+        return typed.decode(said.stdout, type_)
     except msgspec.MsgspecError as error:
         told = said.stderr.decode(errors="replace").strip() or str(error)
         raise HarnessError(

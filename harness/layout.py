@@ -9,6 +9,7 @@ import msgspec
 from harness.errors import HarnessError
 from harness.toolchain.opensearch import VERSION as OPENSEARCH_VERSION
 from harness.toolchain.pins import pinned
+from support import typed
 
 if TYPE_CHECKING:
     from harness.paths import Paths
@@ -33,7 +34,7 @@ def claim(paths: Paths) -> None:
     current = Layout(layout=LAYOUT, emulator=pinned(paths, "emulator", "ministack"), opensearch=OPENSEARCH_VERSION)
     file = paths.local / "layout.json"
     try:
-        found = msgspec.json.decode(file.read_bytes(), type=Layout)
+        found = typed.decode(file.read_bytes(), Layout)
     except FileNotFoundError:
         if paths.services.exists():
             raise _other(paths, "a version that left no mark", current) from None

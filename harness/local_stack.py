@@ -39,6 +39,7 @@ from harness.review import versions
 from harness.search_modes import SearchModes
 from harness.services import Endpoints, LocalServices, ServiceStatus
 from harness.sign_in import Group, SignIn
+from support import typed
 from support.embedding import Embedder
 from support.search_client import opensearch
 
@@ -188,7 +189,7 @@ class LocalStack(OperatedStack):
         with self.services.alone("harness up"):
             cli, endpoints = self._prepare(progress)
             run = self._deploy(cli, endpoints, progress)
-            outputs = msgspec.convert(run.outputs, Outputs)
+            outputs = typed.convert(run.outputs, Outputs)
             self._outputs_file.write_bytes(msgspec.json.encode(outputs))
             return Deployed(run=run, knowledge=self._load_documents(outputs, endpoints, progress), outputs=outputs)
 
@@ -259,12 +260,12 @@ class LocalStack(OperatedStack):
             HarnessError: there was none.
         """
         try:
-            return msgspec.json.decode(self._outputs_file.read_bytes(), type=Outputs)
+            return typed.decode(self._outputs_file.read_bytes(), Outputs)
         except (FileNotFoundError, msgspec.MsgspecError) as error:
             raise HarnessError("Nothing is deployed here.", "Run `make local` or `harness up` first.") from error
 
     def outputs_as(self, type_: type[T]) -> T:
-        return msgspec.convert(self.outputs(), type_, from_attributes=True)
+        return typed.convert(msgspec.to_builtins(self.outputs()), type_)
 
     def id_token(self, group: Group, customer_id: str | None = None) -> str:
         """A token of a new user of that group; a customer acts for ``customer_id``, an operator for nobody."""

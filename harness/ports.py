@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from support import typed
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
@@ -52,7 +54,7 @@ def assign(file: Path, preferred: Mapping[str, int], *, keep: Collection[str] = 
 def read(file: Path) -> dict[str, int]:
     """The ports of the last run; none if there was none, or its record is damaged."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, int])
+        return typed.decode(file.read_bytes(), dict[str, int])
     except (FileNotFoundError, msgspec.MsgspecError):
         return {}
 

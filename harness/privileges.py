@@ -21,6 +21,7 @@ from harness.access import Access, listed
 from harness.errors import HarnessError
 from harness.fault_rules import DOOR
 from harness.front.handover import HEADER
+from support import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -272,7 +273,7 @@ def _uses(stack: LocalStack) -> tuple[Use, ...]:
         answer = httpx.get(f"{url}uses", headers={HEADER: key}, timeout=_SECONDS, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
         raise HarnessError(f"The emulator does not tell what was used: {error}", "See `harness status`.") from error
-    return tuple(msgspec.json.decode(answer.content, type=dict[str, tuple[Use, ...]])["uses"])
+    return tuple(typed.decode(answer.content, dict[str, tuple[Use, ...]])["uses"])
 
 
 def _deployed(stack: LocalStack) -> Mapping[str, float]:

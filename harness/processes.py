@@ -27,6 +27,7 @@ import psutil
 from harness import interrupts
 from harness.errors import HarnessError
 from harness.paths import REPOSITORY
+from support import typed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -249,7 +250,7 @@ class Processes:
 
     def _read(self, name: str) -> _Record | None:
         try:
-            return msgspec.json.decode(self._path(name).read_bytes(), type=_Record)
+            return typed.decode(self._path(name).read_bytes(), _Record)
         except FileNotFoundError:
             return None
         except msgspec.MsgspecError as error:
@@ -302,7 +303,7 @@ def _await_end(identity: _Identity, *, seconds: float = float("inf")) -> None:
 
 def _main() -> NoReturn:
     """Start the service and stay with it; return to the caller as soon as it is started and on record."""
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=_Order)
+    order = typed.decode(sys.stdin.buffer.read(), _Order)
     started, tell = os.pipe()
     if os.fork():
         os.close(tell)

@@ -10,13 +10,14 @@ import itertools
 import secrets
 import statistics
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import msgspec
 
 from harness import demonstration, tickets
 from harness.errors import HarnessError
+from support import typed
 
 if TYPE_CHECKING:
     from harness.local_stack import LocalStack
@@ -110,9 +111,9 @@ def _read(http: httpx.Client, url: str) -> _Seen:
             name, _, data = block.partition("\ndata: ")
             if name == "event: chunk":
                 chunks.append(moment)
-                texts.append(msgspec.json.decode(data)["content"])
+                texts.append(typed.decode(data, dict[str, Any])["content"])
             elif name == "event: complete":
-                grounded = msgspec.json.decode(data)["grounded"]
+                grounded = typed.decode(data, dict[str, Any])["grounded"]
     if not chunks:
         raise HarnessError("The stream held no chunk.", "See the log of get_solution_stream.")
     return _Seen(

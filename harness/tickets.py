@@ -6,11 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from energy_support_client import types
 from harness import interrupts
 from harness.errors import HarnessError
+from support import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +43,7 @@ class Answered:
 
 def create(client: Client, body: Mapping[str, object]) -> types.CreateTicketResponse:
     """Open a ticket; ``body`` is a CreateTicketRequest as JSON has it."""
-    return client.create_ticket(msgspec.convert(body, types.CreateTicketRequest))
+    return client.create_ticket(typed.convert(body, types.CreateTicketRequest))
 
 
 def follow(client: Client, ticket_id: str, *, started: float, timeout: float) -> Iterator[StatusChange]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from harness.errors import HarnessError
+from support import typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +85,7 @@ def _audited(lock: Path) -> Audited:
         done = _run(lock, database)
         # It ends with 1 both for a vulnerability and for a fault: only what it wrote tells them apart.
         try:
-            packages = msgspec.json.decode(done.stdout, type=_Report).dependencies
+            packages = typed.decode(done.stdout, _Report).dependencies
         except msgspec.MsgspecError:
             refusals.append(f"  {database}: {_last_line(done.stderr) or f'exit code {done.returncode}'}")
             continue

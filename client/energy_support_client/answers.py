@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct
+from msgspec.json import Decoder  # noqa: TID251  # one thread at a time, below
 
 from energy_support_client import errors
 from energy_support_client.retries import retry_after
@@ -42,6 +44,8 @@ _CONFLICTS: Final = MappingProxyType[str, type[errors.ApiError]](
     }
 )
 """Only a 409 needs its problem's type to be understood."""
+_MAKING: Final = Lock()
+_DECODERS: Final[dict[type[Struct], Decoder[Any]]] = {}
 
 
 class _AnyProblem(Struct):
@@ -89,6 +93,16 @@ def api_error(answer: Answer, *, now: float) -> errors.ApiError:
 def decode(content: bytes | str, type_: type[T]) -> T:
     """Raises :class:`MalformedAnswerError`."""
     try:
-        return msgspec.json.decode(content, type=type_)
+        decoded: T = _decoder(type_).decode(content)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise errors.MalformedAnswerError(f"The answer is not a {type_.__name__}: {error}") from error
+    return decoded
+
+
+def _decoder(type_: type[Struct]) -> Decoder[Any]:
+    """Made by one thread while others wait: msgspec 0.22 shows them a type half made, which ends the process."""
+    known = _DECODERS.get(type_)
+    if known is None:
+        with _MAKING:
+            known = _DECODERS.setdefault(type_, Decoder(type_))
+    return known

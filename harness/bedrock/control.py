@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, 
 import botocore.loaders
 import msgspec
 
+from support import typed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -100,13 +102,13 @@ class Rules(Generic[R]):
     """Those of one kind still to come, in the order in which they were given."""
 
     def __init__(self, kind: type[R]) -> None:
-        self._decoder = msgspec.json.Decoder(kind)
+        self._kind = kind
         self._rules: list[R] = []
 
     def add(self, document: bytes) -> None:
         """Take a rule in JSON. Raises ValueError for what is none, or none of Bedrock's."""
         try:
-            rule = self._decoder.decode(document)
+            rule = typed.decode(document, self._kind)
         except msgspec.MsgspecError as error:
             raise ValueError(str(error)) from error
         rule.check()

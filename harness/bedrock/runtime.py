@@ -21,6 +21,7 @@ from harness.bedrock import eventstream, model
 from harness.bedrock.control import Behaviour, Control, Rules, Told, error_statuses
 from harness.bedrock.embedding import embed
 from harness.bedrock.http import Request, Response
+from support import typed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -85,7 +86,7 @@ class Runtime:
         }
         parts = [unquote(part) for part in path.strip("/").split("/")]
         try:
-            body: Body = msgspec.json.decode(raw, type=dict[str, Any]) if raw else {}
+            body: Body = typed.decode(raw, dict[str, Any]) if raw else {}
         except msgspec.MsgspecError as error:
             raise ServiceError("ValidationException", f"The request body is not valid JSON: {error}") from error
         match (method, *parts):

@@ -20,7 +20,7 @@ from harness.local_stack import LocalStack
 from harness.search_evaluation import Metrics
 from harness.search_modes import MODES
 from harness.sign_in import Group
-from support import contract
+from support import contract, typed
 from support.decoding import decode_body, decode_parameter
 from support.problems import InvalidRequestError
 
@@ -162,7 +162,7 @@ def review(
     asked = {"decision": decisions[0]} | (_read(edit) if edit else {})
     _checked(asked, contract.ReviewRequest)
     with LocalStack().as_operator() as client:
-        _show(client.review_ticket(known, msgspec.convert(asked, types.ReviewRequest)), known, json=json)
+        _show(client.review_ticket(known, typed.convert(asked, types.ReviewRequest)), known, json=json)
 
 
 def feedback(
@@ -180,7 +180,7 @@ def feedback(
     asked = {"rating": rating, "resolved": resolved} | ({} if comment is None else {"comment": comment})
     _checked(asked, contract.FeedbackRequest)
     with LocalStack().signed_in(as_, customer) as client:
-        accepted = client.send_feedback(known, msgspec.convert(asked, types.FeedbackRequest))
+        accepted = client.send_feedback(known, typed.convert(asked, types.FeedbackRequest))
     if json:
         console.print_json(accepted)
     else:
@@ -206,7 +206,7 @@ def search(
     asked = {"query": query, "max_results": max_results}
     _checked(asked, contract.KbSearchRequest)
     with LocalStack().as_operator() as client:
-        found = client.search(msgspec.convert(asked, types.KbSearchRequest))
+        found = client.search(typed.convert(asked, types.KbSearchRequest))
     if json:
         console.print_json(found)
         return
@@ -311,7 +311,7 @@ def _evaluate(split: knowledge_base.Split, *, json: bool) -> None:
 
 def _read(file: Path) -> dict[str, object]:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, object])
+        return typed.decode(file.read_bytes(), dict[str, object])
     except (OSError, msgspec.MsgspecError) as error:
         raise HarnessError(f"{file} cannot be read: {error}", "Name a file that holds one JSON object.") from error
 

@@ -12,6 +12,7 @@ import msgspec
 from harness.errors import HarnessError
 from harness.fault_rules import DOOR, Rule
 from harness.front.handover import HEADER
+from support import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,8 +144,8 @@ class Faults:
         except httpx.HTTPError as error:
             raise HarnessError(f"The emulator does not answer: {error}.", "See `harness status`.") from error
         if response.is_success:
-            return msgspec.json.decode(response.content, type=kind)
-        told = msgspec.json.decode(response.content, type=_Refused).message if response.status_code < 500 else ""
+            return typed.decode(response.content, kind)
+        told = typed.decode(response.content, _Refused).message if response.status_code < 500 else ""
         raise HarnessError(
             f"The emulator refused: {told or response.status_code}",
             "`harness faults add --help` tells what a rule is made of; `harness up` brings a changed emulator up.",

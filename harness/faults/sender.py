@@ -24,6 +24,7 @@ from energy_support_client import (
 )
 from harness import demonstration, tickets
 from harness.errors import HarnessError
+from support import typed
 from support.caller import Caller
 from support.services.ticket_creation import ticket_id
 
@@ -77,7 +78,7 @@ class Sender:
     """Safe to share between threads."""
 
     def __init__(self, api_url: str, token: str, customer_id: str, http: httpx.Client) -> None:
-        claims = msgspec.json.decode(_decoded(token.split(".")[1]), type=dict[str, Any])
+        claims = typed.decode(_decoded(token.split(".")[1]), dict[str, Any])
         self.customer_id = customer_id
         self._caller = Caller(principal=claims["sub"], groups=frozenset({"customer"}), customer_id=customer_id)
         self._once = Client(api_url, StaticToken(token), retries=_ONCE, http=http)
@@ -88,7 +89,7 @@ class Sender:
         told = dict(demonstration.REQUEST)
         told["customer"] = {"id": self.customer_id, "name": "Anna Rossi"}
         told["symptom_text"] = f"{told['symptom_text']} ({word})"
-        return msgspec.convert(told, types.CreateTicketRequest)
+        return typed.convert(told, types.CreateTicketRequest)
 
     def id_of(self, key: str) -> str:
         return ticket_id(self._caller, key)

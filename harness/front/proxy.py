@@ -18,6 +18,7 @@ from harness.front import HEALTH, services, streams
 from harness.front.admission import Admission, BusyError
 from harness.front.handover import HEADER, Answer, HandOver
 from harness.front.responses import Streamed, Whole
+from support import typed
 from support.contract import PROBLEMS, Problem
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _HOP_BY_HOP: Final = frozenset(
 """Headers that are about one connection (RFC 9110, section 7.6.1)."""
 _SMALL: Final = 1024 * 1024
 """Bytes up to which a body is passed on in one piece."""
-_decoder: Final = msgspec.json.Decoder(HandOver)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Proxy:
         )
 
     async def _finish(self, request: web.BaseRequest, document: bytes) -> web.StreamResponse:
-        handed = _decoder.decode(document)
+        handed = typed.decode(document, HandOver)
         if handed.integration.uri.endswith("/response-streaming-invocations"):
             answer = await streams.finish(handed, self.pool, request)
         else:

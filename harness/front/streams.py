@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from harness.front.emulator import RoleError
 from harness.front.responses import Streamed
 from harness.front.worker import FunctionError
+from support import typed
 
 if TYPE_CHECKING:
     from aiohttp import StreamReader, web
@@ -112,7 +113,7 @@ async def _prelude(body: StreamReader) -> tuple[_Prelude, bytes]:
     if len(document) + len(_DELIMITER) > _PRELUDE_BYTES:
         raise _FailedError("INTEGRATION_FAILURE", f"the prelude is longer than {_PRELUDE_BYTES} bytes")
     try:
-        prelude = msgspec.json.decode(document, type=_Prelude)
+        prelude = typed.decode(document, _Prelude)
     except msgspec.MsgspecError as error:
         raise _FailedError("INTEGRATION_FAILURE", f"the prelude is wrong: {error}") from error
     if any(end in text for header in prelude.all_headers() for text in header for end in "\r\n\0"):

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from harness.errors import HarnessError
+from support import typed
 from support.contract import DocType, ErrorCode, KbFilters, Language, Model, ProductType
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def questions(
         HarnessError: Naming every question that is not as it should be, and why.
     """
     try:
-        found = msgspec.json.decode(file.read_bytes(), type=tuple[Question, ...])
+        found = typed.decode(file.read_bytes(), tuple[Question, ...])
     except msgspec.DecodeError as error:
         _refuse(file, [str(error)])
         raise
@@ -146,7 +147,7 @@ def parse(name: str, text: str) -> Document:
             raise ValueError(f"front matter must not give {key!r}" + (" twice" if key in fields else ""))
         fields[key] = [part.strip() for part in value.split(",")] if key in _LISTS else value
     body = "\n".join(lines[end + 1 :]).strip()
-    document = msgspec.convert({**fields, "name": name, "text": text, "body": body}, Document)
+    document = typed.convert({**fields, "name": name, "text": text, "body": body}, Document)
     if not document.lang.startswith(name.partition("/")[0]):
         raise ValueError(f"is {document.lang}, but lies in the folder of another language")
     return document

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 import msgspec
 
+from support import typed
 from support.contract import CreateTicketResponse, Problem
 
 if TYPE_CHECKING:
@@ -133,10 +134,10 @@ def _read(status: int, media_type: str, headers: Mapping[str, str], content: byt
     """The ticket's id, if there is one, and in what the answer does not follow the contract."""
     try:
         if status == 202:
-            return msgspec.json.decode(content, type=CreateTicketResponse).ticket_id, ""
+            return typed.decode(content, CreateTicketResponse).ticket_id, ""
         if media_type != _PROBLEM_JSON:
             return None, f"{status} as {media_type}"
-        if msgspec.json.decode(content, type=Problem).status != status:
+        if typed.decode(content, Problem).status != status:
             return None, f"{status} whose body says another status"
     except msgspec.MsgspecError:
         return None, f"{status} with a body that cannot be read"

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import msgspec
-
 from harness.reliability.tables import FAILURES, SOLUTIONS, TICKETS
-from support import contract
+from support import contract, typed
 from support.items import from_item
 
 if TYPE_CHECKING:
@@ -174,5 +172,5 @@ def _faults(ticket: dict[str, Any], solution: dict[str, Any] | None) -> list[str
 
 
 def _event(entry: dict[str, Any]) -> tuple[str, int, str]:
-    detail = msgspec.json.decode(entry["Detail"])
+    detail = typed.decode(entry["Detail"], dict[str, Any])
     return detail["ticket_id"], detail["attempt"], entry["DetailType"]

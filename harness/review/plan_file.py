@@ -11,6 +11,7 @@ import msgspec
 
 from harness.errors import HarnessError
 from harness.review.planned import Planned, Side, masked, merged
+from support import typed
 
 MEND = "Make it with `pulumi preview --json > FILE`, with the whole standard output in it."
 
@@ -71,7 +72,7 @@ def read(file: str) -> Plan:
     """
     try:
         text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        digest = msgspec.json.decode(text, type=_Digest)
+        digest = typed.decode(text, _Digest)
     except OSError as error:
         raise HarnessError(f"The plan cannot be read: {error}", MEND) from error
     except msgspec.MsgspecError as error:

@@ -27,6 +27,7 @@ from harness.errors import HarnessError
 from harness.paths import REPOSITORY
 from harness.provider import assumed
 from harness.source_copy import python_path
+from support import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,7 +131,7 @@ def deploy(deployment: Deployment, title: str, progress: Progress) -> int:
 
 def _explain(lines: Sequence[str], errors: str, title: str) -> HarnessError:
     try:
-        fault = msgspec.json.decode(lines[-1] if lines else "", type=_Fault)
+        fault = typed.decode(lines[-1] if lines else "", _Fault)
     except msgspec.MsgspecError:
         fault = _Fault(message=errors.strip()[-2000:] or "it did not say why", mend="See what it says.")
     return HarnessError(f"The program of {title} cannot be run to compare with: {fault.message}", fault.mend)
@@ -140,7 +141,7 @@ def main() -> None:
     """The other version's process: one line on standard output for each step; at a fault, the last line tells it."""
     # Whoever ends us otherwise than by Ctrl-C wants the engine ended as tidily.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    deployment = msgspec.json.decode(sys.argv[1], type=Deployment)
+    deployment = typed.decode(sys.argv[1], Deployment)
     engine = Engine(
         root=Path(deployment.root),
         state=Path(deployment.state),

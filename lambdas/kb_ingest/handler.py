@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from support import clients, environment
+from support import clients, environment, typed
 from support.backoff import RetryLater
 from support.consumer import Consumer
 from support.dead_letters import KB_INGEST, DeadLetters
@@ -51,7 +51,7 @@ class _Notification(msgspec.Struct, rename={"records": "Records", "event": "Even
 
 def keys(body: str) -> list[str]:
     """The keys that a notification names, each once; raises an error of some kind for anything else."""
-    notification = msgspec.json.decode(body, type=_Notification)
+    notification = typed.decode(body, _Notification)
     if notification.event == TEST_EVENT:
         return []
     if notification.records is None:

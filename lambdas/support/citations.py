@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
+from support import typed
 from support.generation import CITATIONS_BEGIN, CITATIONS_END, Quote
-
-_QUOTES: Final = msgspec.json.Decoder(list[Quote])
 
 
 class Splitter:
@@ -39,7 +36,7 @@ class Splitter:
         if not marker or after.strip():
             return None
         try:
-            return _QUOTES.decode(block)
+            return typed.decode(block, list[Quote])
         except msgspec.DecodeError:
             return None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from support import typed
 from support.contract import FieldError
 from support.problems import InvalidRequestError
 from support.repositories.ticket_table import Position
@@ -43,7 +44,7 @@ class Cursors:
         try:
             raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
             mac, content = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-            decoded = msgspec.json.decode(content, type=_Content)
+            decoded = typed.decode(content, _Content)
         except (ValueError, binascii.Error, msgspec.DecodeError) as error:
             raise _invalid() from error
         if decoded.customer_id != customer_id:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
+from support import typed
 from support.contract import FAILURES
 from support.errors import Kind
 from support.failures import Reason
@@ -71,7 +72,7 @@ def read(record: Mapping[str, Any]) -> DeadLetter:
     attributes = record.get("messageAttributes") or {}
     values = {name: attribute.get("stringValue") for name, attribute in attributes.items()}
     try:
-        letter = msgspec.convert(values, DeadLetter, strict=False)
+        letter = typed.convert(values, DeadLetter, strict=False)
     except msgspec.ValidationError:
         return _abandoned(record)
     return letter if letter.failure_code in FAILURES else _abandoned(record)

@@ -2,20 +2,17 @@
 
 msgspec stops at the first fault. A request that it refuses is therefore looked through a second time, member by member,
 so that the caller can mend all of it in one go; the verdict itself is always msgspec's.
-
-Decoders are kept for good: msgspec 0.22 frees the expression of a patterned text too often when it throws away what it
-made for a type, and ``msgspec.convert`` makes and throws away at each call (a crash, seen with ``str | list[str]``).
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from support import typed
 from support.contract import FieldError
 from support.problems import InvalidRequestError
 
@@ -45,10 +42,10 @@ def decode_body(body: str | bytes | None, type_: type[T]) -> T:
     """Decode a JSON body; raises :class:`InvalidRequestError` that lists every fault."""
     try:
         try:
-            return msgspec.json.decode(body or b"", type=type_)
+            return typed.decode(body or b"", type_)
         except msgspec.ValidationError as error:
             # What comes after the first fault may not even be JSON: this decoding can fail as the first could.
-            faults = list(_faults(msgspec.json.decode(body or b""), type_, "$")) or [_fault("$", error)]
+            faults = list(_faults(typed.decode(body or b"", object), type_, "$")) or [_fault("$", error)]
             raise InvalidRequestError("The body does not follow the contract.", errors=faults) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         fault = FieldError(path="$", keyword="json", message="The body is not a JSON document in UTF-8.")
@@ -58,14 +55,9 @@ def decode_body(body: str | bytes | None, type_: type[T]) -> T:
 def decode_parameter(name: str, value: str, type_: Any) -> Any:
     """Decode a parameter, which arrives as text; raises :class:`InvalidRequestError`."""
     try:
-        return _decoder(type_, strict=False).decode(msgspec.json.encode(value))
+        return typed.decode(msgspec.json.encode(value), type_, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidRequestError(f"The parameter {name} is invalid.", errors=[_fault(name, error)]) from error
-
-
-@cache
-def _decoder(type_: Any, *, strict: bool) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(type_, strict=strict)
 
 
 def _faults(value: object, type_: Any, path: str) -> Iterator[FieldError]:
@@ -73,7 +65,7 @@ def _faults(value: object, type_: Any, path: str) -> Iterator[FieldError]:
         yield from _member_faults(value, type_, path)
         return
     try:
-        _decoder(type_, strict=True).decode(msgspec.json.encode(value))
+        typed.decode(msgspec.json.encode(value), type_)
     except msgspec.ValidationError as error:
         yield _fault(path, error)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from support import typed
 from support.knowledge import DocumentFacts
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _facts(key: str, given: Mapping[str, str]) -> DocumentFacts:
         if value:
             known[name] = [part.strip() for part in value.split(",") if part.strip()] if name in _LISTS else value
     try:
-        return msgspec.convert(known, DocumentFacts)
+        return typed.convert(known, DocumentFacts)
     except msgspec.ValidationError as error:
         raise InvalidDocumentError(f"{key}: {error}") from error
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from support import typed
+
 if TYPE_CHECKING:
     from types_boto3_bedrock_runtime import BedrockRuntimeClient
 
@@ -32,4 +34,4 @@ class Embedder:
             accept="application/json",
             body=msgspec.json.encode({"inputText": text, "dimensions": DIMENSIONS, "normalize": True}),
         )
-        return msgspec.json.decode(answer["body"].read(), type=_Answer).embedding
+        return typed.decode(answer["body"].read(), _Answer).embedding

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from support import typed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -184,7 +186,7 @@ class SearchBootstrap(Environment, frozen=True):
 
     def mappings(self) -> dict[str, list[str]]:
         """The role mappings, decoded; raises ``msgspec.ValidationError`` when they are malformed."""
-        return msgspec.json.decode(self.role_mappings, type=dict[str, list[str]])
+        return typed.decode(self.role_mappings, dict[str, list[str]])
 
 
 class CanaryTicket(Environment, frozen=True):
@@ -235,7 +237,7 @@ def load(struct: type[S], environ: Mapping[str, str] = os.environ) -> S:
             faults.append(f"{name} is missing")
             continue
         try:
-            values[field.name] = msgspec.convert(environ[name], field.type, strict=False)
+            values[field.name] = typed.decode(msgspec.json.encode(environ[name]), field.type, strict=False)
         except msgspec.ValidationError as error:
             faults.append(f"{name}: {error}")
     if faults:

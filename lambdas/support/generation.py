@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Protocol
 import msgspec
 from msgspec import Meta, Struct
 
+from support import typed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -266,7 +268,7 @@ def input_schema() -> dict[str, Any]:
                 return [inlined(element) for element in schema]
         return schema
 
-    return msgspec.convert(inlined(definitions["Draft"]), dict[str, Any])
+    return typed.convert(inlined(definitions["Draft"]), dict[str, Any])
 
 
 def _messages(ticket: Ticket, documents: Sequence[Document]) -> list[MessageTypeDef]:
@@ -285,7 +287,7 @@ def _draft(answer: ConverseResponseTypeDef) -> Draft:
     if len(calls) != 1 or calls[0]["name"] != TOOL:
         raise MalformedAnswerError(f"{len(calls)} tool calls, stopped by {answer['stopReason']}")
     try:
-        return msgspec.convert(calls[0]["input"], Draft)
+        return typed.convert(calls[0]["input"], Draft)
     except msgspec.ValidationError as error:
         raise MalformedAnswerError(f"{error}, stopped by {answer['stopReason']}") from error
 

@@ -22,6 +22,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyValidationError,
 )
 
+from support import typed
 from support.problems import InProgressError, KeyReusedError
 
 if TYPE_CHECKING:
@@ -112,4 +113,4 @@ class Once:
             raise InProgressError(
                 "A call with this Idempotency-Key is still in progress.", retry_after=RETRY_AFTER
             ) from error
-        return msgspec.convert(remembered, answer)
+        return typed.convert(remembered, answer)

@@ -8,6 +8,7 @@ import msgspec
 import urllib3
 from msgspec import UNSET, Struct, UnsetType
 
+from support import typed
 from support.contract import CreateTicketResponse, SolutionView, Status
 from support.partners import sign
 from support.times import Clock, now, rfc3339
@@ -121,7 +122,7 @@ class PartnerApi:
         if reply.status != expected:
             raise CallError(f"{method} {path}: {reply.status}{_problem(reply.data)}")
         try:
-            return msgspec.json.decode(reply.data, type=type_)
+            return typed.decode(reply.data, type_)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CallError(f"{method} {path}: an answer that breaks the contract") from error
 
@@ -133,7 +134,7 @@ class PartnerApi:
 def _problem(data: bytes) -> str:
     """What a problem says that helps to find it."""
     try:
-        problem = msgspec.json.decode(data, type=_Problem)
+        problem = typed.decode(data, _Problem)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
     return f" {problem.type or ''} {problem.request_id or ''}".rstrip()

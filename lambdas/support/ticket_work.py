@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
+from support import typed
 from support.contract import TicketId
 
 
@@ -19,9 +19,6 @@ class TicketWork(Struct, frozen=True, kw_only=True):
     """At most as long as Step Functions makes and takes them (API reference, SendTaskSuccess)."""
 
 
-_MESSAGES: Final = msgspec.json.Decoder(TicketWork)
-
-
 def read(body: str) -> TicketWork:
     """Raises an error of some kind for what is no such message: ``body`` may be anything at all."""
-    return _MESSAGES.decode(body)
+    return typed.decode(body, TicketWork)

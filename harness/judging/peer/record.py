@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from harness.judging.peer.scanner import Form, Known
+from support import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,7 +71,7 @@ def digest(text: str) -> str:
 
 def read() -> Record:
     """The committed record."""
-    return msgspec.json.decode(FILE.read_bytes(), type=Record)
+    return typed.decode(FILE.read_bytes(), Record)
 
 
 def write(record: Record) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from harness.errors import HarnessError
 from harness.toolchain.environments import ensure_environment
+from support import typed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,7 +124,7 @@ class Checkov:
 
 def _decoded(said: bytes, type_: type[T]) -> T:
     try:
-        return msgspec.json.decode(said, type=type_)
+        return typed.decode(said, type_)
     except msgspec.MsgspecError as error:
         raise HarnessError(
             f"checkov's answer cannot be read: {error}", "Compare its version with requirements/peer.txt."

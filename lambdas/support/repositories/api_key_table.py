@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from support import typed
 from support.items import from_item, to_attribute, to_item
 from support.partners import Partner, Secrets
 
@@ -126,9 +127,9 @@ class SecretVault:
         answer = self._client.decrypt(
             KeyId=self._key_arn, CiphertextBlob=sealed, EncryptionContext={"api_key": api_key}
         )
-        return msgspec.json.decode(answer["Plaintext"], type=Secrets)
+        return typed.decode(answer["Plaintext"], Secrets)
 
 
 def _partner(item: Mapping[str, Any]) -> Partner:
     others = from_item({name: attribute for name, attribute in item.items() if name != SECRETS})
-    return msgspec.convert({**others, SECRETS: bytes(item[SECRETS]["B"])}, Partner)
+    return typed.convert({**others, SECRETS: bytes(item[SECRETS]["B"])}, Partner)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from support import typed
 from support.failures import Failure
 from support.items import from_item, to_item
 
@@ -43,13 +44,13 @@ class FailureTable:
         answer = self._client.get_item(
             TableName=self._table, Key={"failure_id": {"S": failure_id}}, ConsistentRead=True
         )
-        return msgspec.convert(from_item(answer["Item"]), Failure) if "Item" in answer else None
+        return typed.convert(from_item(answer["Item"]), Failure) if "Item" in answer else None
 
     def all(self) -> Iterator[Failure]:
         """Every failure that is kept, in no order."""
         for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
             for item in page["Items"]:
-                yield msgspec.convert(from_item(item), Failure)
+                yield typed.convert(from_item(item), Failure)
 
     def mark_replayed(self, failure_id: str, *, at: str) -> bool:
         """False when it is gone, or was marked before."""

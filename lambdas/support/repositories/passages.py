@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from support import typed
 from support.contract import PassageMetadata
 from support.knowledge import Chunk, Passage
 from support.repositories.knowledge_index import ANALYSERS
@@ -192,7 +193,7 @@ def _names_or_holds_for_all(field: str, value: str) -> Clause:
 
 
 def _passage(hit: Mapping[str, Any], vector: Sequence[float] | None) -> Passage:
-    source = msgspec.convert(hit["_source"], _Source)
+    source = typed.convert(hit["_source"], _Source)
     fragments = [fragment for found in hit.get("highlight", {}).values() for fragment in found]
     return Passage(
         id=hit["_id"],

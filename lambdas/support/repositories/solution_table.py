@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from support import typed
 from support.items import from_item, to_item
 from support.solutions import Solution
 
@@ -27,7 +28,7 @@ class SolutionTable:
     def get(self, ticket_id: str) -> Solution | None:
         """A consistent read."""
         answer = self._client.get_item(TableName=self._table, Key={"ticket_id": {"S": ticket_id}}, ConsistentRead=True)
-        return msgspec.convert(from_item(answer["Item"]), Solution) if "Item" in answer else None
+        return typed.convert(from_item(answer["Item"]), Solution) if "Item" in answer else None
 
     def store(self, solution: Solution) -> bool:
         """False when this attempt, or a later one, has stored its solution already."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from support import typed
 from support.items import from_item, to_item
 from support.telemetry import logger
 from support.tickets import OPEN, START_FAILED, Ticket
@@ -227,4 +228,4 @@ def _readable(item: Mapping[str, object]) -> Ticket | None:
 
 
 def _ticket(item: Mapping[str, object]) -> Ticket:
-    return msgspec.convert(from_item(item), Ticket)
+    return typed.convert(from_item(item), Ticket)

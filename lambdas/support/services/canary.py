@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import msgspec
 
+from support import typed
 from support.contract import Asset, CreateTicketRequest, Customer, Policies
 from support.partner_api import CallError, Credentials
 
@@ -91,7 +92,7 @@ class Canary:
         if text is None:
             raise CanaryError(Step.CREDENTIALS, "nobody has put a partner's key into the secret")
         try:
-            return msgspec.json.decode(text, type=Credentials)
+            return typed.decode(text, Credentials)
         except msgspec.DecodeError:
             # Without the cause, which may quote what is in it.
             raise CanaryError(Step.CREDENTIALS, "the secret is not a partner's key") from None

@@ -5,12 +5,11 @@ What is malformed, or not the caller's to give, will be so for ever: it is dropp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Protocol
 
-import msgspec
 from msgspec import Meta, Struct
 
-from support import caller, decoding
+from support import caller, decoding, typed
 from support.contract import FeedbackRequest, TicketId
 from support.feedback import Feedback
 from support.problems import ApiError
@@ -37,12 +36,9 @@ class FeedbackMessage(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-_MESSAGES: Final = msgspec.json.Decoder(FeedbackMessage)
-
-
 def read(body: str) -> FeedbackMessage:
     """Raises an error of some kind for what the gateway's template cannot have written."""
-    return _MESSAGES.decode(body)
+    return typed.decode(body, FeedbackMessage)
 
 
 Reason = Literal["MALFORMED", "UNKNOWN_TICKET", "FOREIGN_TICKET"]

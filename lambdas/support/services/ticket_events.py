@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from support import typed
 from support.contract import Language, Priority, ProductType, Status, failure
 from support.items import from_item
 from support.telemetry import count, count_by, logger, measure_by
@@ -127,7 +128,7 @@ def _read(record: StreamRecord) -> _Told | None:
     change = record["dynamodb"]
     if "NewImage" not in change:
         return None
-    new = msgspec.convert(from_item(change["NewImage"]), _Image)
+    new = typed.convert(from_item(change["NewImage"]), _Image)
     before = change.get("OldImage", {}).get("status", {}).get("S")
     name = _SETTLED.get(new.status) if before is not None else "TicketCreated"
     if name is None or before == new.status:
