@@ -16,9 +16,7 @@ Its gateway does what AWS's does, or lets others do it:
 - integrations with DynamoDB, with SQS and with functions that stream: routed, authorized, throttled and validated here,
   finished by the front (`harness/front`), which alone may ask for it.
 
-Its event sources do what AWS's do:
-
-- streams: read anew after a restart, and again from the record that a function has reported as failed.
+Its event sources do what AWS's do (`emulator_streams`).
 
 Its functions are called as AWS's are:
 
@@ -32,8 +30,9 @@ Nor does it stand still for long where it would by its own histories:
 
 - garbage: what outlived a full collection is not gone through again by the next one.
 
-Beyond AWS, faults can be asked for (`emulator_faults`), the state is kept while the emulator runs, not only when it
-stops (`emulator_snapshots`), and what each role does is noted (`emulator_uses`).
+Beyond AWS, execution environments start in turn (`emulator_environments`), faults can be asked for
+(`emulator_faults`), the state is kept while the emulator runs, not only when it stops (`emulator_snapshots`), and what
+each role does is noted (`emulator_uses`).
 
 The parity table says so. Written for the version that requirements/emulator.txt pins: an attribute that is no longer
 there stops the start, with its name.
@@ -160,51 +159,6 @@ def tell_what_conditions_ask_for() -> None:
         return known
 
     iam_actions.request_tag_context = context
-
-
-def read_streams_anew_after_a_restart() -> None:
-    """Forget how far a table's stream was read: its records do not outlive a restart, and are counted from 0 again."""
-    restore = lambda_svc._restore_esm_positions  # noqa: SLF001
-
-    @functools.wraps(restore)
-    def restoring(store: Any, positions: Any) -> None:
-        if store is not lambda_svc._dynamodb_stream_positions:  # noqa: SLF001
-            restore(store, positions)
-
-    lambda_svc._restore_esm_positions = restoring  # noqa: SLF001
-
-
-def deliver_what_a_stream_consumer_could_not_handle_again() -> None:
-    """Go on in a table's stream with the first record that its function has named as failed, not behind the batch.
-
-    AWS does where the event source reports batch item failures (Lambda developer guide); the emulator, in queues only.
-    """
-    execute = lambda_svc._execute_function  # noqa: SLF001
-
-    @functools.wraps(execute)
-    def executing(function: Any, event: Any, *others: Any, **named: Any) -> Any:
-        result = execute(function, event, *others, **named)
-        records = event.get("Records") if isinstance(event, dict) else None
-        if not records or records[0].get("eventSource") != "aws:dynamodb" or result.get("error"):
-            return result
-        body = result.get("body")
-        reported = body if isinstance(body, dict) else _members(body)
-        failed = {one.get("itemIdentifier") for one in reported.get("batchItemFailures") or ()}
-        numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
-        handled = next((index for index, number in enumerate(numbers) if number in failed), None)
-        if handled is None:
-            return result
-        source = records[0]["eventSourceARN"]
-        positions = lambda_svc._dynamodb_stream_positions  # noqa: SLF001
-        for _, _, mapping in lambda_svc._iter_all_esms():  # noqa: SLF001
-            reports = "ReportBatchItemFailures" in (mapping.get("FunctionResponseTypes") or ())
-            if reports and mapping["EventSourceArn"] == source and mapping["UUID"] in positions:
-                positions[mapping["UUID"]] += handled
-                told = {"errorType": "ReportedFailures", "errorMessage": f"{len(records) - handled} records come again"}
-                return {**result, "error": True, "body": told}
-        return result
-
-    lambda_svc._execute_function = executing  # noqa: SLF001
 
 
 def share_calls_by_weight() -> None:
@@ -486,8 +440,6 @@ if __name__ == "__main__":
     count_loopback_as_tls()
     authorise_task_tokens_on_their_state_machine()
     tell_what_conditions_ask_for()
-    read_streams_anew_after_a_restart()
-    deliver_what_a_stream_consumer_could_not_handle_again()
     share_calls_by_weight()
     share_unpacked_archives()
     collect_only_what_is_new()
@@ -498,8 +450,21 @@ if __name__ == "__main__":
     let_the_front_finish(secret)
     # Behind everything else on the path, which functions do not inherit.
     sys.path.append(str(Path(__file__).resolve().parent.parent))
-    from harness import emulator_faults, emulator_snapshots, emulator_uses
+    from harness import (
+        emulator_environments,
+        emulator_faults,
+        emulator_logs,
+        emulator_snapshots,
+        emulator_streams,
+        emulator_uses,
+    )
 
+    emulator_environments.start_in_turn()
+    emulator_environments.tell_how_they_ended()
+    emulator_logs.keep_the_newest()
+    emulator_streams.read_anew_after_a_restart()
+    emulator_streams.deliver_again_what_a_consumer_could_not_handle()
+    emulator_streams.forget_what_everybody_has_read()
     snapshots = emulator_snapshots.install()
     faults = emulator_faults.install(secret, json.loads(os.environ.pop(RELAYS)))
     faults.doors["POST", "snapshot"] = lambda _, __: snapshots.take()

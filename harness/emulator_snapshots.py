@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 from ministack import app as ministack
 from ministack.core import persistence
-from ministack.services import dynamodb, lambda_svc, sqs, stepfunctions
+from ministack.services import sqs, stepfunctions
+
+from harness import emulator_streams
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -158,7 +160,7 @@ def _write(states: dict[str, Callable[[], Any]]) -> None:
             if state is not None:
                 _save(name, state)
         if "dynamodb" in states:
-            _save(_STREAMS, {"unread": _unread()})
+            _save(_STREAMS, {"unread": emulator_streams.unread()})
         code = 0
     finally:
         os._exit(code)
@@ -177,36 +179,6 @@ def _save(name: str, state: Any) -> None:
     new = folder / f"{name}.json.{os.getpid()}"
     new.write_text(text)
     new.replace(folder / f"{name}.json")
-
-
-def _unread() -> list[dict[str, Any]]:
-    """The records of each table's stream that not every function has read."""
-    found = []
-    positions = {
-        (account, region, esm): position
-        for (account, region, esm), position in lambda_svc._dynamodb_stream_positions._data.items()  # noqa: SLF001
-    }
-    readers: dict[tuple[str, str, str], int] = {}
-    for account, region, esm in lambda_svc._iter_all_esms():  # noqa: SLF001
-        source = esm.get("EventSourceArn", "")
-        if ":dynamodb:" in source and "/stream/" in source:
-            table = (account, region, source.split("/stream/")[0].rpartition("/")[2])
-            read = positions.get((account, region, esm["UUID"]), 0)
-            readers[table] = min(readers.get(table, read), read)
-    for table, read in readers.items():
-        records = dynamodb._stream_records._data.get(table) or []  # noqa: SLF001
-        trimmed = dynamodb._stream_trimmed._data.get(table, 0)  # noqa: SLF001
-        if unread := records[max(0, read - trimmed) :]:
-            found.append({"table": list(table), "records": unread})
-    return found
-
-
-def _restore_unread() -> None:
-    """Put them back; readers begin at the first record after a restart."""
-    saved = persistence.load_state(_STREAMS) or {}
-    for one in saved.get("unread", ()):
-        if tuple(one["table"]) in dynamodb._tables._data:  # noqa: SLF001
-            dynamodb._stream_records._data[tuple(one["table"])] = list(one["records"])  # noqa: SLF001
 
 
 def _noting(module: Any, name: str, note: Callable[[Any], None]) -> None:
@@ -267,12 +239,12 @@ def install() -> Snapshots:
         snapshots.stop()
         save(services)
         # What nobody has read is lost on a clean stop no less.
-        persistence.save_state(_STREAMS, {"unread": _unread()})
+        persistence.save_state(_STREAMS, {"unread": emulator_streams.unread()})
 
     @functools.wraps(load)
     def loading() -> None:
         load()
-        _restore_unread()
+        emulator_streams.restore((persistence.load_state(_STREAMS) or {}).get("unread", ()))
         snapshots.start()
 
     ministack.save_all = saving

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -37,6 +39,23 @@ import dependency
 def handler(event, context):
     print("called")
     return {"layer": dependency.VALUE, "environment": dict(os.environ), "no_byte_code": sys.dont_write_bytecode}
+"""
+SLOW_TO_START = """
+import os, time
+began = time.time()
+time.sleep(0.4)
+ready = time.time()
+
+def handler(event, context):
+    return {"environment": os.getpid(), "began": began, "ready": ready}
+"""
+ENDS = """
+import os, signal
+
+def handler(event, context):
+    if "signal" in event:
+        os.kill(os.getpid(), event["signal"])
+    os._exit(event["code"])
 """
 
 
@@ -393,6 +412,76 @@ def test_calls_of_an_alias_are_shared_by_its_weights(world: World) -> None:
 
     assert called({newer: 0.5}) == {older, newer}
     assert called({}) == {older}
+
+
+def create_function(world: World, name: str, code: str) -> Any:
+    """A Lambda client, for a new function."""
+    functions = world.client("lambda")
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=world.made["function"],
+        Handler="handler.handler",
+        Timeout=20,
+        Code={"ZipFile": archive(handler_py=code)},
+    )
+    return functions
+
+
+def test_environments_start_in_turn_and_calls_take_the_first_that_is_free(world: World) -> None:
+    functions = create_function(world, "slow_to_start", SLOW_TO_START)
+    calls, places = 12, os.cpu_count() or 1
+
+    def call(_: int) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(functions.invoke(FunctionName="slow_to_start")["Payload"].read())
+        return answer
+
+    with ThreadPoolExecutor(calls) as pool:
+        answers = list(pool.map(call, range(calls)))
+
+    starts = {answer["environment"]: (answer["began"], answer["ready"]) for answer in answers}.values()
+    at_once = [sum(began <= moment < ready for began, ready in starts) for moment, _ in starts]
+    assert max(at_once) <= places
+    assert len(starts) < calls or places >= calls
+
+
+@pytest.mark.parametrize(
+    ("event", "how"), [({"signal": 11}, "signal: segmentation fault"), ({"code": 3}, "exit status 3")]
+)
+def test_it_says_how_an_environment_ended(world: World, event: dict[str, int], how: str) -> None:
+    name = f"ends_{'_'.join(event)}"
+    answer = create_function(world, name, ENDS).invoke(FunctionName=name, Payload=json.dumps(event).encode())
+
+    assert answer["FunctionError"]
+    assert json.loads(answer["Payload"].read())["errorMessage"].endswith(f"Runtime exited with error: {how}")
+
+
+def test_only_the_newest_logs_are_kept(world: World) -> None:
+    logs = world.client("logs")
+    logs.create_log_group(logGroupName="many")
+    logs.create_log_stream(logGroupName="many", logStreamName="events")
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now, "message": str(number)} for number in range(24_000)]
+    for first in range(0, len(events), 8_000):
+        logs.put_log_events(logGroupName="many", logStreamName="events", logEvents=events[first : first + 8_000])
+
+    kept = logs.get_log_events(logGroupName="many", logStreamName="events", startFromHead=True, limit=10_000)["events"]
+
+    assert kept[0]["message"] == "4000"
+
+
+def test_a_group_keeps_the_logs_of_its_newest_invocations(world: World) -> None:
+    functions = create_function(world, "logged", "def handler(event, context):\n    print(event)\n")
+    functions.invoke(FunctionName="logged", Payload=b'"the first"')
+    logs = world.client("logs")
+    for number in range(1_100):
+        logs.create_log_stream(logGroupName="/aws/lambda/logged", logStreamName=f"other-{number}")
+
+    functions.invoke(FunctionName="logged", Payload=b'"the last"')
+
+    messages = [event["message"] for event in logs.filter_log_events(logGroupName="/aws/lambda/logged")["events"]]
+    assert "the last" in messages
+    assert "the first" not in messages
 
 
 def test_a_role_without_the_permission_is_denied(world: World) -> None:

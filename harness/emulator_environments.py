@@ -1,0 +1,100 @@
+"""The emulator's execution environments: started in turn, and said how they ended.
+
+Runs in the emulator's own environment, as `emulator_launcher` does.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import threading
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+TURN_SECONDS = 10.0
+"""For which a call waits for a place at most: as long as AWS gives the initialisation of an environment."""
+_DIED = "Worker process died"
+"""What the emulator says of an environment whose output has come to its end."""
+
+
+def start_in_turn() -> None:
+    """As many environments start at a time as there are processors; a call takes the first one that is free meanwhile.
+
+    AWS starts each on a machine of its own. Here a dozen that start at once take four seconds instead of one third of
+    a second each, while more calls come, for each of which the emulator starts another.
+    """
+    places = os.cpu_count() or 1
+    starting: set[Any] = set()
+    changed = threading.Condition()
+    acquire, release, spawn = (
+        lambda_svc.acquire_worker,
+        lambda_svc.release_worker,
+        lambda_runtime.Worker._spawn,  # noqa: SLF001  # there is no public way in
+    )
+
+    def started(worker: Any) -> None:
+        with changed:
+            starting.discard(worker)
+            changed.notify_all()
+
+    @functools.wraps(acquire)
+    def acquiring(
+        name: str, config: dict[str, Any], archive: bytes, qualifier: str = "$LATEST", max_concurrency: Any = None
+    ) -> tuple[Any, str]:
+        key = lambda_runtime._worker_key(name, config, qualifier)  # noqa: SLF001
+
+        def a_way_on() -> bool:
+            free = any(not worker.in_use for worker in lambda_runtime._workers.get(key, ()))  # noqa: SLF001
+            return free or len(starting) < places
+
+        with changed:
+            changed.wait_for(a_way_on, TURN_SECONDS)
+            worker, how = acquire(name, config, archive, qualifier, max_concurrency)
+            if how == "spawn":
+                starting.add(worker)
+        return worker, how
+
+    @functools.wraps(spawn)
+    def spawning(worker: Any) -> None:
+        try:
+            spawn(worker)
+        finally:
+            started(worker)
+
+    @functools.wraps(release)
+    def releasing(worker: Any) -> None:
+        release(worker)
+        # Here too: one whose start was never tried holds no place.
+        started(worker)
+
+    lambda_svc.acquire_worker = acquiring
+    lambda_svc.release_worker = releasing
+    lambda_runtime.Worker._spawn = spawning  # noqa: SLF001
+
+
+def tell_how_they_ended() -> None:
+    """Say what AWS says of a runtime that ended by itself: its exit code, or the signal."""
+    spawn, invoke = (
+        lambda_runtime.Worker._spawn,  # noqa: SLF001
+        lambda_runtime.Worker.invoke,
+    )
+
+    @functools.wraps(spawn)
+    def spawning(worker: Any) -> None:
+        spawn(worker)
+        worker.process = worker._proc  # noqa: SLF001
+
+    @functools.wraps(invoke)
+    def invoking(worker: Any, event: Any, request_id: str, **others: Any) -> dict[str, Any]:
+        result: dict[str, Any] = invoke(worker, event, request_id, **others)
+        if result.get("error") == _DIED:
+            code = worker.process.returncode
+            how = f"exit status {code}" if code is None or code >= 0 else f"signal: {signal.strsignal(-code)}".lower()
+            result["error"] = f"RequestId: {request_id} Error: Runtime exited with error: {how}"
+        return result
+
+    lambda_runtime.Worker._spawn = spawning  # noqa: SLF001
+    lambda_runtime.Worker.invoke = invoking
