@@ -18,10 +18,7 @@ HEALTH = "/_ministack/health"
 LAUNCHER = Path(__file__).with_name("emulator_launcher.py")
 RELAYS_VARIABLE = "HARNESS_RELAYS"
 """Environment variable of the emulator: service -> where its calls are passed on to, as JSON."""
-_SOURCES = tuple(
-    LAUNCHER.with_name(f"{name}.py")
-    for name in ("emulator_launcher", "emulator_faults", "emulator_snapshots", "emulator_uses", "fault_rules")
-)
+_SOURCES = (*sorted(LAUNCHER.parent.glob("emulator_*.py")), LAUNCHER.with_name("fault_rules.py"))
 
 
 def url(port: int) -> str:
@@ -41,7 +38,7 @@ def child(
 
     Default settings:
         - IAM enforced: a role without the permission is denied, as on AWS
-        - state kept on a clean stop (SIGTERM) and every few seconds (see `emulator_snapshots`), S3 objects at once
+        - state kept on a clean stop (SIGTERM), and a second after a change (`emulator_snapshots`), S3 objects at once
         - faults in the functions' calls on request (see `emulator_faults`)
         - a request on loopback counts as one over TLS (see `emulator_launcher`)
         - loopback only; no Docker, no MQTT and no SFTP listener

@@ -28,7 +28,8 @@ A function's start costs what it costs on AWS, where a layer is mounted, not unp
 
 Nor does it stand still for long where it would by its own histories:
 
-- garbage: what outlived a full collection is not gone through again by the next one.
+- garbage: what outlived a full collection is not gone through again by the next one;
+- expired items are removed a few at a time (`emulator_expiry`), old logs are forgotten (`emulator_logs`).
 
 Beyond AWS, execution environments start in turn (`emulator_environments`), faults can be asked for
 (`emulator_faults`), the state is kept while the emulator runs, not only when it stops (`emulator_snapshots`), and what
@@ -452,6 +453,7 @@ if __name__ == "__main__":
     sys.path.append(str(Path(__file__).resolve().parent.parent))
     from harness import (
         emulator_environments,
+        emulator_expiry,
         emulator_faults,
         emulator_logs,
         emulator_snapshots,
@@ -461,6 +463,7 @@ if __name__ == "__main__":
 
     emulator_environments.start_in_turn()
     emulator_environments.tell_how_they_ended()
+    emulator_expiry.remove_a_few_at_a_time()
     emulator_logs.keep_the_newest()
     emulator_streams.read_anew_after_a_restart()
     emulator_streams.deliver_again_what_a_consumer_could_not_handle()

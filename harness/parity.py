@@ -157,8 +157,8 @@ BEHAVIOURS: Final = (
     Behaviour(
         name="Logs, metrics and traces of the gateway",
         level="recorded",
-        sentence="Functions' own logs are real; access and execution logs, X-Ray and metrics in log lines yield "
-        "nothing.",
+        sentence="Functions' own logs are real, of the last 1,000 invocations of each group; access and execution "
+        "logs, X-Ray and metrics in log lines yield nothing.",
     ),
     Behaviour(
         name="The canary",
@@ -175,9 +175,9 @@ BEHAVIOURS: Final = (
     Behaviour(
         name="Crash of the emulator",
         level="partly",
-        sentence="Its state is saved every few seconds and on a clean stop. After SIGKILL, `harness up` makes anew "
-        "what of the deployment is missing; tickets of the last seconds may be gone: `harness faults kill` "
-        "names each.",
+        sentence="Its state is saved a second after each change and on a clean stop. After SIGKILL, `harness up` makes "
+        "anew what of the deployment is missing; tickets of the last second may be gone: `harness faults kill` names "
+        "each.",
     ),
 )
 

@@ -414,6 +414,23 @@ def test_calls_of_an_alias_are_shared_by_its_weights(world: World) -> None:
     assert called({}) == {older}
 
 
+def test_expired_items_are_removed(world: World) -> None:
+    table = world.client("dynamodb")
+    known = table.describe_time_to_live(TableName="tickets")["TimeToLiveDescription"]
+    moments = {"expired": {"N": "1"}, "later": {"N": str(2**40)}, "no number": {"S": "1"}}
+    for name, moment in moments.items():
+        table.put_item(TableName="tickets", Item={"ticket_id": {"S": name}, known["AttributeName"]: moment})
+    # It looks when it starts, then once a minute.
+    world.restart()
+
+    def left() -> set[str]:
+        keys = [{"ticket_id": {"S": name}} for name in moments]
+        answers = table.batch_get_item(RequestItems={"tickets": {"Keys": keys}})["Responses"]["tickets"]
+        return {item["ticket_id"]["S"] for item in answers}
+
+    assert eventually(lambda: left() == {"later", "no number"})
+
+
 def create_function(world: World, name: str, code: str) -> Any:
     """A Lambda client, for a new function."""
     functions = world.client("lambda")

@@ -11,6 +11,7 @@ import threading
 import time
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -363,15 +364,81 @@ def test_what_a_snapshot_has_kept_outlives_the_emulator(world: World) -> None:
     assert world.put("kept") == {"code": ""}
     figures = world.faults.snapshot()
     assert figures.taken >= 1
+    kill_and_start_again(world)
+
+    assert world.things("kept") == ["kept"]
+    assert [message["Body"] for message in sqs.receive_message(QueueUrl=kept)["Messages"]] == ["kept"]
+    assert world.put("anew") == {"code": ""}
+
+
+def test_what_the_journal_has_kept_outlives_the_emulator(world: World) -> None:
+    states = world.client("stepfunctions")
+    definition = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+    role = world.client("iam").get_role(RoleName=FUNCTION)["Role"]["Arn"]
+    machine = states.create_state_machine(name="short", definition=json.dumps(definition), roleArn=role)
+    table = world.client("dynamodb")
+    for name in ("gone", "changed"):
+        world.put(f"journal {name}")
+    world.faults.snapshot()
+
+    table.delete_item(TableName=TABLE, Key={"id": {"S": "journal gone"}})
+    table.put_item(TableName=TABLE, Item={"id": {"S": "journal changed"}, "bytes": {"B": b"\x00\xff"}})
+    world.put("journal new")
+    execution = states.start_execution(stateMachineArn=machine["stateMachineArn"], name="kept")["executionArn"]
+    assert soon(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
+    world.faults.snapshot()
+    newest = max(journals(world))
+    assert '"journal new"' in newest.read_text()
+    with newest.open("a") as file:
+        file.write('["item", ["torn')
+    kill_and_start_again(world)
+    world.put("journal after")
+    world.faults.snapshot()
+    kill_and_start_again(world)
+
+    assert sorted(world.things("journal")) == ["journal after", "journal changed", "journal new"]
+    changed = table.get_item(TableName=TABLE, Key={"id": {"S": "journal changed"}})["Item"]
+    assert changed["bytes"]["B"] == b"\x00\xff"
+    assert states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED"
+    assert states.get_execution_history(executionArn=execution)["events"][-1]["type"] == "ExecutionSucceeded"
+
+
+def test_a_snapshot_takes_the_place_of_a_long_journal(world: World) -> None:
+    table = world.client("dynamodb")
+    before = max(journals(world), default=None)
+    for number in range(200):
+        item = {"id": {"S": f"large {number}"}, "text": {"S": "x" * 350_000}}
+        table.put_item(TableName=TABLE, Item=item)
+
+    # Each snapshot begins another one, and deletes those before it.
+    assert soon(lambda: before not in journals(world))
+    assert soon(lambda: sum(file.stat().st_size for file in journals(world)) < 64 * 1024 * 1024)
+    count = table.describe_table(TableName=TABLE)["Table"]["ItemCount"]
+    kill_and_start_again(world)
+    assert table.describe_table(TableName=TABLE)["Table"]["ItemCount"] == count > 200
+    assert table.get_item(TableName=TABLE, Key={"id": {"S": "large 199"}})["Item"]["text"]["S"] == "x" * 350_000
+
+
+def test_no_journal_outlives_a_clean_stop(world: World) -> None:
+    world.put("clean")
+    world.faults.snapshot()
+    world.processes.stop(emulator.NAME)
+
+    assert journals(world) == []
+    world.processes.start(world.child)
+    assert world.things("clean") == ["clean"]
+
+
+def journals(world: World) -> list[Path]:
+    return sorted(Path(world.child.environment["STATE_DIR"]).glob("harness_journal.*"))
+
+
+def kill_and_start_again(world: World) -> None:
     state = world.processes.state(emulator.NAME)
     assert isinstance(state, Running)
     os.kill(state.pid, signal.SIGKILL)
     assert soon(lambda: not isinstance(world.processes.state(emulator.NAME), Running))
     world.processes.start(world.child)
-
-    assert world.things("kept") == ["kept"]
-    assert [message["Body"] for message in sqs.receive_message(QueueUrl=kept)["Messages"]] == ["kept"]
-    assert world.put("anew") == {"code": ""}
 
 
 def test_a_change_is_on_disk_within_seconds(world: World) -> None:
