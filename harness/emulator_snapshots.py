@@ -272,6 +272,14 @@ def _save(name: str, state: Any, journal: int = 0) -> None:
     new.replace(folder / f"{name}.json")
 
 
+def _save_or_tell(name: str, state: Any) -> None:
+    """One service's state that cannot be written must not keep the others from it."""
+    try:
+        _save(name, state)
+    except Exception:  # noqa: BLE001  # whatever it was
+        persistence.logger.exception("the state of %s could not be saved", name)
+
+
 def _noting(module: Any, name: str, note: Callable[[Any], None]) -> None:
     """Call ``note`` with what the module's function has returned."""
     original = getattr(module, name)
@@ -324,10 +332,13 @@ def install() -> Snapshots:
     """Notice changes, and write them down until the emulator stops."""
     snapshots = Snapshots()
     save, load = ministack.save_all, ministack._load_persisted_state  # noqa: SLF001
+    persistence.save_state = _save_or_tell
 
     @functools.wraps(save)
     def saving(services: Any) -> None:
         snapshots.stop()
+        # As in a copy: what is left of this process changes little, and has seconds for it.
+        copy.deepcopy = _itself  # type: ignore[assignment]
         save(services)
         snapshots.journal.begin()
         snapshots.journal.forget()
