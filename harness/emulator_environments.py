@@ -23,8 +23,8 @@ _DIED = "Worker process died"
 def start_in_turn() -> None:
     """As many environments start at a time as there are processors; a call takes the first one that is free meanwhile.
 
-    AWS starts each on a machine of its own. Here a dozen that start at once take four seconds instead of one third of
-    a second each, while more calls come, for each of which the emulator starts another.
+    AWS starts each on a machine of its own. Here a dozen that start at once take four seconds, in which more calls
+    come, for each of which the emulator starts another.
     """
     places = os.cpu_count() or 1
     starting: set[Any] = set()
