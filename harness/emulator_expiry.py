@@ -42,16 +42,15 @@ def remove_a_few_at_a_time() -> None:
 
 def _run() -> None:
     while True:
-        found = False
-        for table, attribute in _tables():
-            found = True
+        tables = list(_tables())
+        for table, attribute in tables:
             partitions = iter(list(table["items"]))
             while some := list(islice(partitions, PARTITIONS)):
                 with dynamodb._lock:  # noqa: SLF001  # as the emulator does
                     _remove(table, attribute, some)
                 time.sleep(_PAUSE_SECONDS)
         # There are none until the emulator has loaded its state, or somebody makes one.
-        time.sleep(EVERY_SECONDS if found else _UNTIL_THERE_ARE_TABLES)
+        time.sleep(EVERY_SECONDS if tables else _UNTIL_THERE_ARE_TABLES)
 
 
 def _tables() -> Iterator[tuple[dict[str, Any], str]]:

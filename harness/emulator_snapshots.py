@@ -77,8 +77,8 @@ class Snapshots:
         """The processor's seconds that the last copy took."""
         self._next_copy = 0.0
         """On the monotonic clock: not before."""
-        self._unread = ""
-        """What was last written of it."""
+        self._unread: list[dict[str, Any]] | None = None
+        """What was last written of it; None before the first time, when the file may be of an earlier run."""
         self.journal = emulator_journal.Journal()
         self.taken = 0
         self.seconds = 0.0
@@ -165,10 +165,9 @@ class Snapshots:
             if state is not None:
                 _save(name, state)
         # First: a record without its change does less harm than a change that nobody is told of.
-        text = json.dumps(unread, default=persistence._json_default)  # noqa: SLF001
-        if text != self._unread:
+        if unread != self._unread:
             _save(_STREAMS, {"unread": unread})
-            self._unread = text
+            self._unread = unread
         self.journal.append(lines)
         return True
 
