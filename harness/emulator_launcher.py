@@ -31,9 +31,9 @@ Nor does it stand still for long where it would by its own histories:
 - garbage: what outlived a full collection is not gone through again by the next one;
 - expired items are removed a few at a time (`emulator_expiry`), old logs are forgotten (`emulator_logs`).
 
-Beyond AWS, execution environments start in turn (`emulator_environments`), faults can be asked for
-(`emulator_faults`), the state is kept while the emulator runs, not only when it stops (`emulator_snapshots`), and what
-each role does is noted (`emulator_uses`).
+Beyond AWS, execution environments start in turn, those that callers wait for go first (`emulator_environments`), faults
+can be asked for (`emulator_faults`), the state is kept while the emulator runs, not only when it stops
+(`emulator_snapshots`), and what each role does is noted (`emulator_uses`).
 
 The parity table says so. Written for the version that requirements/emulator.txt pins: an attribute that is no longer
 there stops the start, with its name.
@@ -462,6 +462,7 @@ if __name__ == "__main__":
     )
 
     emulator_environments.start_in_turn()
+    emulator_environments.let_callers_go_first()
     emulator_environments.tell_how_they_ended()
     emulator_expiry.remove_a_few_at_a_time()
     emulator_logs.keep_the_newest()

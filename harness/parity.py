@@ -98,8 +98,8 @@ BEHAVIOURS: Final = (
         name="Cold starts",
         level="partly",
         sentence="Each execution environment is a process of its own, but layers are unpacked once and keep their byte "
-        "code, as many start at a time as there are processors, and memory buys no processor time: figures are of this "
-        "machine.",
+        "code, as many start at a time as there are processors, those that an event source calls leave the processor "
+        "to the others, and memory buys no processor time: figures are of this machine.",
     ),
     Behaviour(
         name="Search",

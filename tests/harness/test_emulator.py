@@ -462,6 +462,20 @@ def test_environments_start_in_turn_and_calls_take_the_first_that_is_free(world:
     assert len(starts) < calls or places >= calls
 
 
+def test_functions_that_a_queue_calls_leave_the_processor_to_those_that_callers_wait_for(world: World) -> None:
+    told = "import os\ndef handler(event, context):\n    return os.nice(0)\n"
+    queue = world.client("sqs").create_queue(QueueName="patient")["QueueUrl"]
+    found = {}
+    for name in ("prompt", "patient"):
+        functions = create_function(world, name, told)
+        if name == "patient":
+            source = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue.rpartition('/')[2]}"
+            functions.create_event_source_mapping(FunctionName=name, EventSourceArn=source)
+        found[name] = int(functions.invoke(FunctionName=name)["Payload"].read())
+
+    assert found == {"prompt": os.nice(0), "patient": min(os.nice(0) + 10, 19)}
+
+
 @pytest.mark.parametrize(
     ("event", "how"), [({"signal": 11}, "signal: segmentation fault"), ({"code": 3}, "exit status 3")]
 )
