@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from harness.console import Json
 from harness.errors import HarnessError
 from harness.load import ceiling as ceilings
 from harness.load import report as reports
-from harness.load.run import PATIENCE, Plan, Run, perform
+from harness.load.run import PATIENCE, WARM_UP, Plan, Run, perform
 from harness.local_stack import LocalStack
 from harness.progress import Progress, Silent
 
@@ -41,6 +42,10 @@ def load(
         str | None,
         typer.Option(metavar="TIME", help=f"`90`, `90s`, `30m` or `1h`; with --ceiling of each step, or {STEP} s."),
     ] = None,
+    warm_up: Annotated[
+        float,
+        typer.Option(min=0, max=600, help="Seconds before that, in which the rate rises from 0; not in the times."),
+    ] = WARM_UP,
     ceiling: Annotated[
         bool, typer.Option("--ceiling", help="Find the highest rate at which the stack keeps up instead.")
     ] = False,
@@ -59,22 +64,24 @@ def load(
     """Send tickets at a rate, whatever the answers are, and account for every one of them. The stack must be up.
 
     Arrivals are a Poisson process; times count from the moment at which a request was due. Ctrl-C ends the sending, and
-    the account is of what was sent; a second one ends all. Exit code 1 if a ticket
-    that was accepted is lost, doubled or stuck.
+    the account is of what was sent; a second one ends all. Exit code 1 if a ticket that was accepted is lost, doubled
+    or stuck.
     """
-    chosen = secrets.randbelow(2**32) if seed is None else seed
-    if ceiling:
-        if report is not None:
-            raise HarnessError("A ceiling is many runs, a report is of one.", "Give --report with --rate.")
-        _ceiling(rate or FIRST_RATE, _seconds(duration or STEP), customers, chosen, patience, json=json)
-        return
-    if rate is None or duration is None:
+    if ceiling and report is not None:
+        raise HarnessError("A ceiling is many runs, a report is of one.", "Give --report with --rate.")
+    if not ceiling and (rate is None or duration is None):
         raise HarnessError(
             "A load needs a rate and a duration.", "Give --rate and --duration, or --ceiling to find the highest rate."
         )
     if report is not None and not report.parent.is_dir():
         raise HarnessError(f"There is no folder {report.parent}.", "Make it, or name another file for --report.")
-    plan = Plan(rate=rate, duration=_seconds(duration), customers=customers, seed=chosen, patience=patience)
+    plan = Plan(
+        rate=rate or FIRST_RATE, duration=_seconds(duration or STEP), customers=customers,
+        seed=secrets.randbelow(2**32) if seed is None else seed, patience=patience, warm_up=warm_up,
+    )  # fmt: skip
+    if ceiling:
+        _ceiling(plan, json=json)
+        return
     with console.progress(json=json) as progress:
         run = perform(LocalStack(), plan, progress)
     if report is not None:
@@ -87,7 +94,7 @@ def load(
         raise typer.Exit(1)
 
 
-def _ceiling(rate: float, duration: float, customers: int, seed: int, patience: float, *, json: bool) -> None:
+def _ceiling(first: Plan, *, json: bool) -> None:
     stack = LocalStack()
     titles: set[str] = set()
     with console.progress(json=json) as progress:
@@ -98,12 +105,12 @@ def _ceiling(rate: float, duration: float, customers: int, seed: int, patience: 
                 title += ", again"
             titles.add(title)
             progress.start(title)
-            plan = Plan(rate=tried, duration=duration, customers=customers, seed=seed, patience=patience)
+            plan = replace(first, rate=tried)
             step = ceilings.judge(perform(stack, plan, _Within(progress, title)).result)
             progress.finish(title, step.why_not or "kept up")
             return step
 
-        found = ceilings.find(attempt, rate)
+        found = ceilings.find(attempt, first.rate)
     if json:
         console.print_json(found)
     else:

@@ -47,7 +47,7 @@ class Panel:
 def svg(run: Run) -> str:
     """The whole picture."""
     seen = (*(level.at for level in run.levels), *(sample.at for sample in run.memory.samples))
-    span = max(run.result.plan.duration, *seen, 1.0)
+    span = max(run.result.plan.whole, *seen, 1.0)
     panels = [_answers(run, span), _times(run, span), _open(run), _memory(run)]
     height = _HEIGHT * len(panels) + 12
     drawn = "\n".join(

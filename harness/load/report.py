@@ -39,7 +39,8 @@ svg {{ max-width: 100%; height: auto; }}
 
 def title(result: Result) -> str:
     plan = result.plan
-    return f"{plan.rate:g} tickets a second for {plan.duration:g} s"
+    warm_up = f" after {plan.warm_up:g} s of warm-up" if plan.warm_up else ""
+    return f"{plan.rate:g} tickets a second for {plan.duration:g} s{warm_up}"
 
 
 def verdict(result: Result) -> str:
@@ -94,6 +95,7 @@ def times(result: Result) -> Rows:
     measures = (
         ("POST, every answer", result.post),
         ("POST, 202", result.post_accepted),
+        ("POST, in the warm-up", result.post_warm_up),
         ("until settled", result.settled),
         ("this program late", result.sender_late),
     )
@@ -135,7 +137,7 @@ def memory(result: Result) -> Rows:
 
 def sparks(run: Run) -> Rows:
     """Lines for a terminal: the 99th percentile of POST, and the memory of each group, over time."""
-    width = max(charts.width_of_bucket(run.result.plan.duration), run.result.plan.duration / _SPARKS)
+    width = max(charts.width_of_bucket(run.result.plan.whole), run.result.plan.whole / _SPARKS)
     buckets: dict[int, list[float]] = {}
     for answer in run.answers:
         if answer.status is not None:

@@ -34,8 +34,8 @@ T = TypeVar("T")
 
 SENDING: Final = "Requests"
 SETTLING: Final = "Tickets settling"
-WARM_UP: Final = 5.0
-"""Seconds whose requests are in the account but not in the times: functions start cold."""
+WARM_UP: Final = 20.0
+"""Seconds in which environments of the functions start: two at a time on two processors, most of a second each."""
 LOOK_SECONDS: Final = 0.5
 """Between two looks at the tickets; times to settled are late by as much."""
 MEMORY_LOOKS: Final = 400
@@ -69,11 +69,17 @@ class Plan:
     rate: float
     """Tickets a second."""
     duration: float
-    """Seconds."""
+    """Seconds, after the warm-up."""
     customers: int
     seed: int
     patience: float = PATIENCE
     warm_up: float = WARM_UP
+    """Seconds in which the rate rises to ``rate``; their requests are in the account, but not in the times."""
+
+    @property
+    def whole(self) -> float:
+        """Seconds in which requests are due."""
+        return self.warm_up + self.duration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +92,8 @@ class Result:
     """From when a request was due to its answer, of all answers after the warm-up."""
     post_accepted: Latency | None
     """Of those, the 202."""
+    post_warm_up: Latency | None
+    """Of all answers to requests that were due in the warm-up."""
     settled: Latency | None
     """From when a request was due until its ticket had settled."""
     sender_late: Latency | None
@@ -142,7 +150,7 @@ def perform(stack: LocalStack, plan: Plan, progress: Progress) -> Run:
     Raises:
         HarnessError: nothing is due, or the stack is not up, or dies meanwhile.
     """
-    arrivals = poisson(plan.rate, plan.duration, plan.seed)
+    arrivals = poisson(plan.rate, plan.duration, plan.seed, warm_up=plan.warm_up)
     if not arrivals:
         raise HarnessError("No request is due in that time.", "Give a higher --rate or a longer --duration.")
     run = secrets.token_hex(4).upper()
@@ -249,7 +257,7 @@ class _Performance:
             for task in (
                 self.customers.stay_signed_in(),
                 self._repeat(self._look, LOOK_SECONDS),
-                self._repeat(self._measure, max(MEMORY_SECONDS, self.plan.duration / MEMORY_LOOKS)),
+                self._repeat(self._measure, max(MEMORY_SECONDS, self.plan.whole / MEMORY_LOOKS)),
             )
         ]
         try:
@@ -346,13 +354,15 @@ class _Performance:
             for ticket_id, answer in accepted.items()
             if ticket_id in self.watch.settled_at
         ]
-        counted = [answer for answer in self.ledger.answers if answer.due >= self.plan.warm_up]
+        warm_up = self.plan.warm_up
+        counted = [answer for answer in self.ledger.answers if answer.due >= warm_up]
         result = Result(
             plan=self.plan,
             account=account,
             post=latency(answer.latency for answer in counted),
             post_accepted=latency(answer.latency for answer in counted if answer.status == 202),
-            settled=latency(seconds for due, seconds in settled if due >= self.plan.warm_up),
+            post_warm_up=latency(answer.latency for answer in self.ledger.answers if answer.due < warm_up),
+            settled=latency(seconds for due, seconds in settled if due >= warm_up),
             sender_late=latency(answer.sent - answer.due for answer in counted),
             accepted_per_second=round(len(accepted) / ended, 2),
             settled_per_second=round(len(settled) / (self.requests[-1].due + drained), 2),

@@ -41,15 +41,20 @@ RATES = st.floats(0.1, 200)
 # --- arrivals
 
 
-@given(RATES, st.floats(0.1, 60), st.integers(0, 2**32))
+@given(RATES, st.floats(0.1, 60), st.integers(0, 2**32), st.floats(0, 30))
 def test_moments_ascend_within_the_duration_and_come_from_the_seed_alone(
-    rate: float, duration: float, seed: int
+    rate: float, duration: float, seed: int, warm_up: float
 ) -> None:
-    moments = poisson(rate, duration, seed)
+    moments = poisson(rate, duration, seed, warm_up=warm_up)
 
     assert list(moments) == sorted(moments)
-    assert all(0 < moment < duration for moment in moments)
-    assert moments == poisson(rate, duration, seed)
+    assert all(0 < moment < warm_up + duration for moment in moments)
+    assert moments == poisson(rate, duration, seed, warm_up=warm_up)
+    # What is due after it is due as much later as the warm-up lacks of the full rate.
+    full = poisson(rate, warm_up / 2 + duration, seed)
+    assert [due for due in moments if due >= warm_up] == pytest.approx(
+        [due + warm_up / 2 for due in full if due >= warm_up / 2]
+    )
 
 
 def test_arrivals_are_a_poisson_process() -> None:
@@ -68,6 +73,15 @@ def test_arrivals_are_a_poisson_process() -> None:
     assert statistics.variance(counts) / statistics.mean(counts) == pytest.approx(1, abs=0.2)
     # And know nothing of the second before.
     assert abs(statistics.correlation(counts[:-1], counts[1:])) < 0.15
+
+
+def test_the_rate_rises_evenly_over_the_warm_up() -> None:
+    rate, warm_up = 40.0, 400.0
+    moments = poisson(rate, 100, seed=7, warm_up=warm_up)
+    quarters = [sum(100 * n <= moment < 100 * (n + 1) for moment in moments) for n in range(5)]
+
+    # From 0 to 10 a second in the first quarter, and so on; then all of it.
+    assert quarters == pytest.approx([500, 1500, 2500, 3500, 4000], rel=0.1)
 
 
 # --- sending
@@ -473,7 +487,7 @@ def _account(**changed: object) -> Account:
 def _result(account: Account, *, drained: float = 1.0) -> Result:
     return Result(
         plan=Plan(rate=10, duration=10, customers=1, seed=1), account=account,
-        post=None, post_accepted=None, settled=None, sender_late=None,
+        post=None, post_accepted=None, post_warm_up=None, settled=None, sender_late=None,
         accepted_per_second=10.0, settled_per_second=10.0, drained_seconds=drained, trends=(), functions={},
     )  # fmt: skip
 
