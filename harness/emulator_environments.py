@@ -86,33 +86,20 @@ def let_callers_go_first() -> None:
     On AWS neither takes it from the other. Here POSTs took a second and more while a few environments of a queue's
     consumer started.
     """
-    spawn = lambda_runtime.Worker._spawn  # noqa: SLF001
-    starting = threading.local()
 
     class Process(subprocess.Popen[str]):
         """Behind from its first moment, as far as its starter can see to it: to start is most of the work."""
 
         def __init__(self, *values: Any, **named: Any) -> None:
             super().__init__(*values, **named)
-            if getattr(starting, "behind", False):
+            name = named["env"]["AWS_LAMBDA_FUNCTION_NAME"]
+            sources = lambda_svc._iter_all_esms()  # noqa: SLF001
+            if any(source["FunctionArn"].split(":")[6] == name for _, _, source in sources):
                 os.setpriority(os.PRIO_PROCESS, self.pid, os.nice(0) + BEHIND)
 
     module = types.ModuleType(subprocess.__name__)
     module.__dict__.update(subprocess.__dict__, Popen=Process)
-
-    @functools.wraps(spawn)
-    def spawning(worker: Any) -> None:
-        starting.behind = any(
-            mapping["FunctionArn"].split(":")[6] == worker.func_name
-            for _, _, mapping in lambda_svc._iter_all_esms()  # noqa: SLF001
-        )
-        try:
-            spawn(worker)
-        finally:
-            starting.behind = False
-
     lambda_runtime.subprocess = module
-    lambda_runtime.Worker._spawn = spawning  # noqa: SLF001
 
 
 def tell_how_they_ended() -> None:
