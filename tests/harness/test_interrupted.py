@@ -72,13 +72,14 @@ sys.argv[1:] = ["deploy"]
 cli.main()
 """
 WAITING = """
-import signal, sys
+import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from harness import cli, interrupts, toolchain
 from harness.services import LocalServices
 
 def wait(*_):
-    print("waiting", flush=True)
+    # One write: the line and its end, as print has it, mix with those of the other thread.
+    os.write(sys.stdout.fileno(), b"waiting\\n")
     interrupts.sleep(300)
 
 toolchain.ensure_pulumi = LocalServices.start = wait
