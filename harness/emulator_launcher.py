@@ -22,18 +22,15 @@ Its functions are called as AWS's are:
 
 - weights: a call of an alias goes to one of the versions that share it, where the emulator knows the first one only.
 
-A function's start costs what it costs on AWS, where a layer is mounted, not unpacked:
-
-- layers: unpacked once and shared by all execution environments, with their byte code, not once for each of them.
-
 Nor does it stand still for long where it would by its own histories:
 
 - garbage: what outlived a full collection is not gone through again by the next one;
-- expired items are removed a few at a time (`emulator_expiry`), old logs are forgotten (`emulator_logs`).
+- expired items are removed a few at a time (`emulator_expiry`), old logs are forgotten (`emulator_logs`);
+- threads are used again (`emulator_threads`).
 
-Beyond AWS, execution environments start in turn, those that callers wait for go first (`emulator_environments`), faults
-can be asked for (`emulator_faults`), the state is kept while the emulator runs, not only when it stops
-(`emulator_snapshots`), and what each role does is noted (`emulator_uses`).
+Its execution environments have layers that are unpacked once, start in turn, and those that callers wait for go first
+(`emulator_environments`). Beyond AWS, faults can be asked for (`emulator_faults`), the state is kept while the emulator
+runs, not only when it stops (`emulator_snapshots`), and what each role does is noted (`emulator_uses`).
 
 The parity table says so. Written for the version that requirements/emulator.txt pins: an attribute that is no longer
 there stops the start, with its name.
@@ -41,7 +38,6 @@ there stops the start, with its name.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import gc
 import hashlib
@@ -52,15 +48,13 @@ import random
 import sys
 import tempfile
 import threading
-import types
-import zipfile
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from ministack import app as ministack
-from ministack.core import iam_actions, lambda_runtime
+from ministack.core import iam_actions
 from ministack.services import apigateway_v1, lambda_svc, stepfunctions
 
 Message = MutableMapping[str, Any]
@@ -192,41 +186,6 @@ def share_calls_by_weight() -> None:
 
     lambda_svc._effective_func_record_for_qualifier = finding  # noqa: SLF001
     lambda_svc._invoke = invoking  # noqa: SLF001
-
-
-def share_unpacked_archives() -> None:
-    """Unpack each archive once, and give every execution environment links to what is in it."""
-    folder = Path(tempfile.gettempdir()) / "unpacked"
-
-    class Shared(zipfile.ZipFile):
-        @functools.cached_property
-        def unpacked(self) -> Path:
-            """The archive's own folder, named by its content."""
-            digest = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
-            target = folder / digest
-            if not target.exists():
-                folder.mkdir(exist_ok=True)
-                scratch = tempfile.mkdtemp(dir=folder)
-                super().extractall(scratch, super().namelist())
-                # Another environment may have been faster: then its folder is as good.
-                with contextlib.suppress(OSError):
-                    Path(scratch).rename(target)
-            return target
-
-        def namelist(self) -> list[str]:
-            """What lies at the top: a look at each of a thousand members is what made starts slow."""
-            return [path.name for path in self.unpacked.iterdir()]
-
-        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
-            if members is not None or pwd is not None:
-                super().extractall(path, members, pwd)
-                return
-            for entry in self.unpacked.iterdir():
-                (Path(path or ".") / entry.name).symlink_to(entry)
-
-    module = types.ModuleType(zipfile.__name__)
-    module.__dict__.update(zipfile.__dict__, ZipFile=Shared)
-    lambda_runtime.zipfile = module
 
 
 def collect_only_what_is_new() -> None:
@@ -442,7 +401,6 @@ if __name__ == "__main__":
     authorise_task_tokens_on_their_state_machine()
     tell_what_conditions_ask_for()
     share_calls_by_weight()
-    share_unpacked_archives()
     collect_only_what_is_new()
     take_usage_keys_from_the_authorizer()
     answer_for_failed_functions()
@@ -458,9 +416,11 @@ if __name__ == "__main__":
         emulator_logs,
         emulator_snapshots,
         emulator_streams,
+        emulator_threads,
         emulator_uses,
     )
 
+    emulator_environments.share_unpacked_archives()
     emulator_environments.start_in_turn()
     emulator_environments.let_callers_go_first()
     emulator_environments.tell_how_they_ended()
@@ -469,6 +429,7 @@ if __name__ == "__main__":
     emulator_streams.read_anew_after_a_restart()
     emulator_streams.deliver_again_what_a_consumer_could_not_handle()
     emulator_streams.forget_what_everybody_has_read()
+    emulator_threads.use_them_again()
     snapshots = emulator_snapshots.install()
     faults = emulator_faults.install(secret, json.loads(os.environ.pop(RELAYS)))
     faults.doors["POST", "snapshot"] = lambda _, __: snapshots.take()

@@ -317,6 +317,21 @@ def _seen_in_requests(snapshots: Snapshots, serve: Serve) -> Serve:
     return serving
 
 
+def _never_without_its_state(serve: Serve) -> Serve:
+    """End, if the start fails: the server would go on with nothing, and write that over what there was."""
+
+    async def serving(scope: Message, receive: Receive, send: Send) -> None:
+        try:
+            await serve(scope, receive, send)
+        except Exception:
+            if scope["type"] == "lifespan":
+                persistence.logger.exception("the emulator could not start, or not stop, as it should")
+                os._exit(1)
+            raise
+
+    return serving
+
+
 def _state_names() -> dict[str, tuple[str, ...]]:
     """Name in a credential scope -> the state files of the service."""
     names: dict[str, tuple[str, ...]] = {}
@@ -357,5 +372,5 @@ def install() -> Snapshots:
     snapshots.journal.follow(lambda: snapshots.mark("sqs"))
     _noting(sqs, "_receive_messages_for_esm", lambda batch: snapshots.mark("sqs") if batch else None)
     _noting(sqs, "_delete_messages_for_esm", lambda _: snapshots.mark("sqs"))
-    ministack.app = _seen_in_requests(snapshots, ministack.app)
+    ministack.app = _never_without_its_state(_seen_in_requests(snapshots, ministack.app))
     return snapshots

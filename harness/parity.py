@@ -98,8 +98,9 @@ BEHAVIOURS: Final = (
         name="Cold starts",
         level="partly",
         sentence="Each execution environment is a process of its own, but layers are unpacked once and keep their byte "
-        "code, as many start at a time as there are processors, those that an event source calls leave the processor "
-        "to the others, and memory buys no processor time: figures are of this machine.",
+        "code, a call waits a moment for one that is at work before another is started, as many start at a time as "
+        "there are processors and one of each function, those that an event source calls leave the processor to the "
+        "others, and memory buys no processor time: figures are of this machine.",
     ),
     Behaviour(
         name="Search",

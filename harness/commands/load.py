@@ -21,7 +21,8 @@ from harness.local_stack import LocalStack
 from harness.progress import Progress, Silent
 
 FIRST_RATE = 5.0
-STEP = "45"
+STEP = "120"
+"""Seconds. In less, a rate that the stack cannot keep up with looks as if it could: what waits has not grown yet."""
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SPAN = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>[smh]?)")
 

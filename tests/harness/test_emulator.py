@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -20,13 +22,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from harness import emulator, ports, toolchain
+from harness.errors import HarnessError
 from harness.paths import REPOSITORY, Paths, user_cache
 from harness.processes import Child, Processes, Running
 from harness.progress import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 REGION = "eu-central-1"
 ACCOUNT = "000000000000"
@@ -48,6 +50,46 @@ ready = time.time()
 
 def handler(event, context):
     return {"environment": os.getpid(), "began": began, "ready": ready}
+"""
+BUSY = """
+import os, time
+began = time.time()
+
+def handler(event, context):
+    time.sleep(event["seconds"])
+    return os.getpid(), began
+"""
+THREADS = """
+import contextvars, json, threading, time
+from harness.emulator_threads import Lent, _idle
+
+mark = contextvars.ContextVar("mark", default=None)
+seen = []
+
+def work():
+    seen.append((threading.get_ident(), mark.get()))
+    mark.set("of another's work")
+
+def done(one):
+    one.join()
+    while not _idle:
+        time.sleep(0.001)
+
+for _ in range(5):
+    one = Lent(target=work)
+    one.start()
+    done(one)
+held = threading.Event()
+waiting = Lent(target=held.wait)
+waiting.start()
+waiting.join(0.01)
+meanwhile = Lent(target=work)
+meanwhile.start()
+done(meanwhile)
+alive = waiting.is_alive()
+held.set()
+waiting.join()
+print(json.dumps({"seen": seen, "alive": [alive, waiting.is_alive()]}))
 """
 ENDS = """
 import os, signal
@@ -78,10 +120,8 @@ class World:
         self.processes.start(self.child)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The emulator with one resource of each kind, stopped and started again since they were made."""
-    folder = tmp_path_factory.mktemp("emulator")
+def new_world(folder: Path) -> World:
+    """An emulator that is not running yet."""
     paths = Paths(root=REPOSITORY, cache=user_cache(), local=folder)
     port = ports.assign(folder / "ports.json", {emulator.NAME: 4566}).ports[emulator.NAME]
     child = emulator.child(
@@ -93,8 +133,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         search_address="127.0.0.1:9",
         front_key="nobody has it",
     )
-    world = World(Processes(records=folder / "processes", logs=folder / "logs"), child, emulator.url(port))
-    world.processes.start(child)
+    return World(Processes(records=folder / "processes", logs=folder / "logs"), child, emulator.url(port))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The emulator with one resource of each kind, stopped and started again since they were made."""
+    world = new_world(tmp_path_factory.mktemp("emulator"))
+    world.processes.start(world.child)
     try:
         for make in (
             make_role,
@@ -460,6 +506,59 @@ def test_environments_start_in_turn_and_calls_take_the_first_that_is_free(world:
     at_once = [sum(began <= moment < ready for began, ready in starts) for moment, _ in starts]
     assert max(at_once) <= places
     assert len(starts) < calls or places >= calls
+
+
+def test_the_more_environments_a_function_has_the_longer_a_call_waits_before_it_has_another_started(
+    world: World,
+) -> None:
+    functions = create_function(world, "busy", BUSY)
+
+    def call(seconds: float) -> tuple[int, float]:
+        payload = json.dumps({"seconds": seconds}).encode()
+        environment, began = json.loads(functions.invoke(FunctionName="busy", Payload=payload)["Payload"].read())
+        return environment, began
+
+    call(0)
+    before = time.time()
+    with ThreadPoolExecutor(4) as pool:
+        began = sorted(dict(pool.map(call, [2.0] * 4)).values())
+
+    assert len(began) == 4
+    assert all(moment - before >= 0.1 * others for others, moment in enumerate(began[1:], 1))
+
+
+def test_a_thread_is_used_again_as_if_it_were_new(world: World) -> None:
+    done = subprocess.run(
+        [world.child.command[0], "-c", THREADS],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+
+    *alone, (meanwhile, _) = found["seen"]
+    assert len({thread for thread, _ in alone}) == 1
+    assert meanwhile not in {thread for thread, _ in alone}
+    assert {mark for _, mark in found["seen"]} == {None}
+    assert found["alive"] == [True, False]
+
+
+def test_it_does_not_start_without_the_state_that_it_had(tmp_path: Path) -> None:
+    new = new_world(tmp_path)
+    kept = Path(new.child.environment["STATE_DIR"]) / "harness_streams.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(unreadable := '{"unread": ["not a stream"]}')
+    try:
+        with pytest.raises(HarnessError, match="ended while it was starting"):
+            new.processes.start(new.child)
+    finally:
+        new.processes.stop(emulator.NAME)
+
+    assert "could not start" in new.processes.last_lines(emulator.NAME, 100)
+    assert kept.read_text() == unreadable
 
 
 def test_functions_that_a_queue_calls_leave_the_processor_to_those_that_callers_wait_for(world: World) -> None:
